@@ -1,0 +1,37 @@
+import type { Json } from '../../kernel/envelope.ts';
+
+/** Facts of an agent (domain.md, "Agent"). */
+export type AgentEvent =
+  | { readonly type: 'AgentSpawned'; readonly data: AgentProfile & { readonly fingerprint?: string } }
+  | { readonly type: 'AgentProfileChanged'; readonly data: Partial<AgentProfile> }
+  | { readonly type: 'AgentPaused'; readonly data: { readonly reason?: string } }
+  | { readonly type: 'AgentResumed'; readonly data: { readonly reason?: string } }
+  | { readonly type: 'AgentDrainStarted'; readonly data: { readonly reason?: string } }
+  | { readonly type: 'AgentStopped'; readonly data: { readonly reason?: string } }
+  | { readonly type: 'AgentFailed'; readonly data: { readonly reason: string } }
+  | { readonly type: 'AgentRestarted'; readonly data: { readonly reason?: string } }
+  | {
+      readonly type: 'AgentMessageReceived';
+      readonly data: { readonly type: string; readonly payload: Json; readonly from?: string };
+    }
+  | { readonly type: 'AgentGoalAdmitted'; readonly data: { readonly goalId: string; readonly run: number } }
+  | { readonly type: 'AgentGoalSettled'; readonly data: { readonly goalId: string; readonly run: number; readonly status: string } };
+
+/** Everything a client may say about an agent, defaults filled in. */
+export interface AgentProfile {
+  readonly name: string;
+  readonly kind: string;
+  readonly systemPrompt: string;
+  readonly config: Json;
+  readonly tags: readonly string[];
+  /** Task types its plans may use; empty: all. */
+  readonly allowedTools: readonly string[];
+  readonly priority: number;
+  readonly parentId: string | null;
+  readonly maxConcurrentGoals: number;
+  readonly metadata: Json;
+  /** Whose personal data the profile is. */
+  readonly subject: string | null;
+}
+
+export type AgentStatus = 'active' | 'paused' | 'draining' | 'stopped' | 'failed';

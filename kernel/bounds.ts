@@ -1,0 +1,90 @@
+/** Every bound of the kernel: name, unit, reason. Sizes in bytes, spans in milliseconds. */
+
+// — Messages and decisions —
+
+/** Messages between the outside and the last one it causes; past it a message is parked (`cascade_too_deep`): two actors that answer each other for ever. */
+export const hopsMax = 64;
+/** Messages run in one batch of one command; the rest goes through the shard's channel to itself, so that no command holds its shard for long. */
+export const cascadeMessagesMax = 512;
+/** Bytes of events in one batch of one command, for the same reason. */
+export const cascadeBytesMax = 4 * 1024 * 1024;
+/** A command's body is recorded whole up to this; above it, its SHA-256. */
+export const recordedBodyBytesMax = 16 * 1024;
+
+// — Shards —
+
+/** Commands that wait in memory for one shard before its lane is slowed down: one window of the prefetch. */
+export const inboxCommandsMax = 1024;
+/** Decided but uncommitted events of one shard before it stops deciding: what a failed commit throws away. */
+export const uncommittedEventsMax = 16_384;
+/** Decided but uncommitted bytes of one shard, for the same reason. */
+export const uncommittedBytesMax = 16 * 1024 * 1024;
+/** Inputs that one shard decides before it lets the others go on: a few milliseconds. */
+export const turnInputsMax = 256;
+/** Actors and families without open work that one shard keeps in memory. */
+export const idleActorsMax = 4096;
+/** How long an ended family stays in memory for what comes late. */
+export const endedFamilyMs = 10_000;
+/** Keyed commands of this process that are looked up in memory before the table is asked. */
+export const recentCommandsMax = 10_000;
+
+// — Group commit —
+
+/** Events of one commit. */
+export const commitEventsMax = 4000;
+/** Bytes of event bodies in one commit. */
+export const commitBytesMax = 8 * 1024 * 1024;
+/** Wait before a commit is tried again while Postgres does not answer: doubles up to the second bound. */
+export const commitRetryMinMs = 50;
+export const commitRetryMaxMs = 1000;
+
+// — Ownership —
+
+export const leaseMs = 2500;
+export const leaseRenewMs = 500;
+/** Between two attempts to claim what another owner still holds. */
+export const claimRetryMs = 250;
+/** Between announcements of the heads. */
+export const headsMs = 250;
+/** Between purges of lanes and channels. */
+export const purgeMs = 1000;
+
+// — Channels —
+
+/** An effect that is not confirmed after this long is sent again. */
+export const channelResendMs = 2000;
+/** Effects of one shard that wait for confirmation before it stops deciding. */
+export const unconfirmedEffectsMax = 65_536;
+
+// — Timers —
+
+/** Resolution of the timing wheel. */
+export const timerTickMs = 4;
+
+// — Dispatch and liveness —
+
+/** Offers per free slot that a pool may have outstanding: one running, one on its way. */
+export const offersPerFreeSlot = 2;
+/** Offers a pool may have outstanding however few slots were heard of. */
+export const offersMin = 4;
+/** Attempts of one WORK message. */
+export const workMessageAttemptsMax = 16;
+/** Bytes of one WORK message. */
+export const workMessageBytesMax = 512 * 1024;
+/** A task of priority p waits as one of p − 1 that became ready this much later: nothing starves. */
+export const priorityAgeingMs = 10_000;
+/** Silence after which a worker counts as lost. */
+export const workerSilenceMs = 6000;
+/** Between looks at who is silent. */
+export const livenessMs = 500;
+/** A loop this late has not listened: its silence proves nothing. */
+export const loopLateMs = 1000;
+/** Between a claim's commit and the first heartbeat that has to name it. */
+export const heartbeatGraceMs = 2500;
+
+// — Release —
+
+/** Events of one shard that wait to be published on EVT before publishing falls back to the log. */
+export const eventBacklogMax = 20_000;
+/** Wait before EVT is tried again. */
+export const eventRetryMs = 1000;

@@ -1,0 +1,314 @@
+import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
+import { Packr } from 'msgpackr';
+import { type IdFormat, idOf } from './address.ts';
+import { recordedBodyBytesMax } from './bounds.ts';
+import { type Position, shard } from './brand.ts';
+import type { Envelope, Json } from './envelope.ts';
+import { AstraError } from './errors.ts';
+import type { EventRecord, RecordedCommand, RecordedEffect, StoredEvent } from './event.ts';
+import type { SubjectKey } from './log.ts';
+
+/**
+ * Bytes of events and messages: one plain msgpack value each (string keys, no extensions, no records), readable from
+ * any language. Only this file seals and opens personal fields (architecture.md, section 4, "Bytes"); what is sealed
+ * stays sealed in the log, in channels, in snapshots and on LOG.
+ */
+const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true, moreTypes: false });
+
+export const pack = (value: unknown): Buffer => packr.pack(value);
+
+/** Throws `corrupt` / `unreadable_bytes` when the bytes are no msgpack value. */
+export function unpack(bytes: Uint8Array): unknown {
+  try {
+    return packr.unpack(bytes);
+  } catch (cause) {
+    throw new AstraError('corrupt', 'unreadable_bytes', `expected one msgpack value in ${bytes.length} bytes`, { cause });
+  }
+}
+
+/** What personal fields read as once their subject was erased. */
+export const erased = '[erased]';
+
+/** AES-256-GCM over msgpack: `ct` ends with the 16-byte tag. */
+interface Sealed {
+  readonly kid: string;
+  readonly nonce: Uint8Array;
+  readonly ct: Uint8Array;
+}
+
+/** A subject's key, and where nonces of 12 bytes come from. */
+export interface Sealer {
+  readonly key: SubjectKey;
+  nonce(): Uint8Array;
+}
+
+export type KeyLookup = (kid: string) => SubjectKey | undefined;
+
+function seal(value: unknown, sealer: Sealer): Sealed {
+  const nonce = sealer.nonce();
+  const cipher = createCipheriv('aes-256-gcm', sealer.key.key, nonce);
+  const ct = Buffer.concat([cipher.update(pack(value)), cipher.final(), cipher.getAuthTag()]);
+  return { kid: sealer.key.kid, nonce, ct };
+}
+
+/** The sealed value; undefined when its key is gone. Throws `corrupt` when the key does not fit. */
+function open(sealed: Sealed, keys: KeyLookup): unknown {
+  const key = keys(sealed.kid);
+  if (!key) return undefined;
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key.key, sealed.nonce);
+    decipher.setAuthTag(sealed.ct.subarray(-16));
+    return unpack(Buffer.concat([decipher.update(sealed.ct.subarray(0, -16)), decipher.final()]));
+  } catch (cause) {
+    throw new AstraError('corrupt', 'unreadable_bytes', `personal data does not open with key ${sealed.kid}`, { cause });
+  }
+}
+
+/** An envelope as a msgpack map. Absent fields are absent keys. */
+interface WireEnvelope {
+  readonly org: string;
+  readonly type: string;
+  readonly to: string;
+  readonly verb: string;
+  readonly id: string;
+  readonly body?: Json;
+  readonly sealed?: Sealed;
+  readonly by: string;
+  readonly corr: string;
+  readonly hops: number;
+  readonly keyed?: 'command' | 'create';
+  readonly fp?: string;
+  readonly reply?: string;
+  readonly deadline?: number;
+  readonly cause?: string;
+  readonly trace?: string;
+  readonly subject?: string;
+}
+
+/** An envelope ready to be packed; with a sealer its body is sealed. */
+export function wireEnvelope(of: Envelope, sealer?: Sealer): WireEnvelope {
+  return {
+    org: of.to.org,
+    type: of.to.type,
+    to: of.to.id,
+    verb: of.verb,
+    id: of.id,
+    ...(sealer ? { sealed: seal(of.body, sealer) } : { body: of.body }),
+    by: of.principal,
+    corr: of.correlationId,
+    hops: of.hops,
+    ...(of.keyed === undefined ? null : { keyed: of.keyed }),
+    ...(of.fingerprint === undefined ? null : { fp: of.fingerprint }),
+    ...(of.replyTo === undefined ? null : { reply: of.replyTo }),
+    ...(of.deadline === undefined ? null : { deadline: of.deadline }),
+    ...(of.causationId === undefined ? null : { cause: of.causationId }),
+    ...(of.traceparent === undefined ? null : { trace: of.traceparent }),
+    ...(of.subject === undefined ? null : { subject: of.subject }),
+  };
+}
+
+function fromWire(wire: WireEnvelope, keys: KeyLookup): Envelope {
+  return {
+    to: { org: wire.org, type: wire.type, id: wire.to },
+    verb: wire.verb,
+    id: wire.id,
+    body: wire.sealed ? ((open(wire.sealed, keys) ?? erased) as Json) : (wire.body ?? null),
+    principal: wire.by,
+    correlationId: wire.corr,
+    hops: wire.hops,
+    ...(wire.keyed === undefined ? null : { keyed: wire.keyed }),
+    ...(wire.fp === undefined ? null : { fingerprint: wire.fp }),
+    ...(wire.reply === undefined ? null : { replyTo: wire.reply }),
+    ...(wire.deadline === undefined ? null : { deadline: wire.deadline as Envelope['deadline'] & number }),
+    ...(wire.cause === undefined ? null : { causationId: wire.cause as Position }),
+    ...(wire.trace === undefined ? null : { traceparent: wire.trace }),
+    ...(wire.subject === undefined ? null : { subject: wire.subject }),
+  };
+}
+
+/** The key ids that are needed to open these envelope bytes. */
+export function kidsOfEnvelope(bytes: Uint8Array): readonly string[] {
+  const wire = unpack(bytes) as WireEnvelope;
+  return wire.sealed ? [wire.sealed.kid] : [];
+}
+
+export const encodeEnvelope = (of: Envelope, sealer?: Sealer): Buffer => pack(wireEnvelope(of, sealer));
+
+/** Throws `corrupt` when the bytes are no envelope. */
+export function decodeEnvelope(bytes: Uint8Array, keys: KeyLookup = () => undefined): Envelope {
+  const wire = unpack(bytes) as WireEnvelope | null;
+  if (typeof wire !== 'object' || wire === null || typeof wire.verb !== 'string' || typeof wire.to !== 'string')
+    throw new AstraError('corrupt', 'unreadable_bytes', 'expected an envelope: { org, type, to, verb, id, … }');
+  return fromWire(wire, keys);
+}
+
+/** The stored body of an event, as a msgpack map. */
+interface WireBody {
+  readonly data: { readonly [key: string]: Json };
+  readonly id: string;
+  readonly by: string;
+  readonly corr: string;
+  readonly cause?: string;
+  readonly trace?: string;
+  /** First event of a decision: what was asked. `body: true` stands for "the same as data". */
+  readonly verb?: string;
+  readonly body?: Json;
+  readonly same?: true;
+  readonly sha256?: string;
+  /** Personal fields of data, and the command's body. */
+  readonly sealed?: Sealed;
+  readonly effects?: readonly (readonly [to: number, n: number, envelope: WireEnvelope])[];
+}
+
+/** What an event's body is made of. */
+export interface BodyParts {
+  readonly data: object;
+  readonly commandId: string;
+  readonly principal: string;
+  readonly correlationId: string;
+  readonly causationId?: Position | undefined;
+  readonly traceparent?: string | undefined;
+  /** Present for the first event of a decision. */
+  readonly command?: { readonly verb: string; readonly body: Json } | undefined;
+  readonly effects?: readonly RecordedEffect[] | undefined;
+  /** The fields of data that are personal. */
+  readonly personal?: readonly string[] | undefined;
+}
+
+/** The bytes of an event's body; with a sealer, personal fields, command body and effects' bodies are sealed. */
+export function encodeBody(parts: BodyParts, sealer?: Sealer): Buffer {
+  const { command, effects } = parts;
+  let data = parts.data as { readonly [key: string]: Json };
+  let secret: { data?: Record<string, Json>; body?: Json } | undefined;
+  if (sealer) {
+    secret = {};
+    const personal = parts.personal?.filter((field) => field in data) ?? [];
+    if (personal.length > 0) {
+      const hidden: Record<string, Json> = {};
+      const shown: Record<string, Json> = { ...data };
+      for (const field of personal) {
+        hidden[field] = data[field] as Json;
+        delete shown[field];
+      }
+      secret.data = hidden;
+      data = shown;
+    }
+  }
+  let asked: Pick<WireBody, 'verb' | 'body' | 'same' | 'sha256'> | undefined;
+  if (command) {
+    if ((command.body as unknown) === parts.data && !sealer) asked = { verb: command.verb, same: true };
+    else {
+      const body = recordable(command.body);
+      if (typeof body === 'string') asked = { verb: command.verb, sha256: body };
+      else if (secret) {
+        secret.body = body.whole;
+        asked = { verb: command.verb };
+      } else asked = { verb: command.verb, body: body.whole };
+    }
+  }
+  const wire: WireBody = {
+    data,
+    id: parts.commandId,
+    by: parts.principal,
+    corr: parts.correlationId,
+    ...(parts.causationId === undefined ? null : { cause: parts.causationId }),
+    ...(parts.traceparent === undefined ? null : { trace: parts.traceparent }),
+    ...asked,
+    ...(secret && sealer && (secret.data || 'body' in secret) ? { sealed: seal(secret, sealer) } : null),
+    ...(effects && effects.length > 0
+      ? { effects: effects.map((effect) => [effect.to, effect.n, wireEnvelope(effect.envelope, sealer)] as const) }
+      : null),
+  };
+  return pack(wire);
+}
+
+/** A command body as it is recorded: whole up to the bound, above that its SHA-256. */
+function recordable(body: Json): { readonly whole: Json } | string {
+  if (body === null || typeof body !== 'object') {
+    if (typeof body !== 'string' || body.length <= recordedBodyBytesMax / 4) return { whole: body };
+  }
+  const bytes = pack(body);
+  return bytes.length <= recordedBodyBytesMax ? { whole: body } : createHash('sha256').update(bytes).digest('hex');
+}
+
+/** The key ids that are needed to open this body. */
+export function kidsOfBody(body: Uint8Array): readonly string[] {
+  const wire = unpack(body) as WireBody;
+  if (!wire.sealed && !wire.effects) return [];
+  const kids = wire.sealed ? [wire.sealed.kid] : [];
+  for (const [, , envelope] of wire.effects ?? []) if (envelope.sealed) kids.push(envelope.sealed.kid);
+  return kids;
+}
+
+/** What opening an event needs to know of the domain: id prefixes and personal fields by type. */
+export interface EventShapes {
+  /** The format of an actor type's ids. */
+  ids(actorType: string): IdFormat | undefined;
+  /** The personal fields of an event type's data. */
+  personal(actorType: string, eventType: string): readonly string[];
+}
+
+/** A stored event as a record: personal fields opened, or {@link erased}. Throws `corrupt`. */
+export function openEvent(stored: StoredEvent, shapes: EventShapes, keys: KeyLookup = () => undefined): EventRecord {
+  const format = shapes.ids(stored.actorType);
+  if (!format)
+    throw new AstraError(
+      'corrupt',
+      'unknown_actor_type',
+      `event ${stored.shard}:${stored.seq} is of actor type ${stored.actorType}, which this program does not know`,
+    );
+  const wire = unpack(stored.body) as WireBody;
+  let data: Json = wire.data;
+  let body = wire.same ? wire.data : wire.body;
+  if (wire.sealed) {
+    const secret = open(wire.sealed, keys) as { data?: Record<string, Json>; body?: Json } | undefined;
+    const hidden = secret
+      ? secret.data
+      : Object.fromEntries(shapes.personal(stored.actorType, stored.type).map((field) => [field, erased]));
+    data = { ...wire.data, ...hidden };
+    if (wire.verb !== undefined && wire.sha256 === undefined) body = secret ? secret.body : erased;
+  }
+  const command: RecordedCommand | undefined =
+    wire.verb === undefined
+      ? undefined
+      : {
+          verb: wire.verb,
+          principal: wire.by,
+          ...(wire.sha256 === undefined ? { body: body ?? null } : { sha256: wire.sha256 }),
+        };
+  return {
+    shard: stored.shard,
+    seq: stored.seq,
+    epoch: stored.epoch,
+    commitSeq: stored.commitSeq,
+    actor: { org: stored.org, type: stored.actorType, id: idOf(format.prefix, stored.actorKey) },
+    version: stored.version,
+    type: stored.type,
+    schema: stored.schema,
+    at: stored.at,
+    data,
+    commandId: wire.id,
+    correlationId: wire.corr,
+    principal: wire.by,
+    ...(wire.cause === undefined ? null : { causationId: wire.cause as Position }),
+    ...(wire.trace === undefined ? null : { traceparent: wire.trace }),
+    ...(command ? { command } : null),
+    ...(wire.effects
+      ? {
+          effects: wire.effects.map(([to, n, envelope]) => ({
+            to: shard(to),
+            n,
+            envelope: fromWire(envelope, keys),
+          })),
+        }
+      : null),
+    ...(wire.sealed ? { kid: wire.sealed.kid } : null),
+  };
+}
+
+/** The seqs and effects of a stored event without opening anything personal: what resending needs. */
+export function sealedEffects(stored: StoredEvent): readonly { to: number; n: number; bytes: Buffer }[] {
+  const wire = unpack(stored.body) as WireBody;
+  return (wire.effects ?? []).map(([to, n, envelope]) => ({ to, n, bytes: pack(envelope) }));
+}
+

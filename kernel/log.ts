@@ -1,0 +1,149 @@
+import type { Address } from './address.ts';
+import type { Epoch, Generation, Micros, Seq, Shard } from './brand.ts';
+import type { StoredEvent } from './event.ts';
+
+/**
+ * The port to the event store: the only truth. Postgres implements it for production (kernel/postgres/), memory for
+ * tests and simulation (kernel/memory/); one contract suite holds both.
+ *
+ * What it guarantees: a commit is all or nothing for each shard, and durable when it returns (I1); a shard's part is
+ * written only under its epoch and right behind its previous seq (I2).
+ *
+ * Every method throws `AstraError`: `unavailable` when the store does not answer, `corrupt` when it answers nonsense.
+ */
+export interface Log {
+  /** What was fixed when the database was initialised. */
+  meta(): Promise<LogMeta>;
+
+  /** Claims free or expired shards (all of `shards`, or every one there is) with epoch + 1, for a lease of `leaseMs`. */
+  claim(owner: string, leaseMs: number, shards?: readonly Shard[]): Promise<readonly ShardRow[]>;
+
+  /**
+   * Settles a commit of unknown outcome: claims these shards again with epoch + 1 where the epoch still is the one
+   * given. It waits for a straggling commit, or fences it. Shards that somebody else took are absent from the answer.
+   */
+  reclaim(owner: string, leaseMs: number, held: readonly { shard: Shard; epoch: Epoch }[]): Promise<readonly ShardRow[]>;
+
+  /** Renews the leases of this owner. Returns the shards it still owns. */
+  renew(owner: string, leaseMs: number): Promise<readonly Shard[]>;
+
+  /** Gives shards back: a clean release. */
+  release(owner: string, held: readonly { shard: Shard; epoch: Epoch }[]): Promise<void>;
+
+  /**
+   * One group commit: each shard's part is written if its epoch and previous seq match, and not at all otherwise (I2).
+   * Returns the shards that were written, and the database's clock.
+   * Throws `rejected` / `data_refused` when Postgres refuses the data (SQLSTATE 22, 23, 54): nothing was written;
+   * `indeterminate` when the connection died with the outcome unknown: settle it with {@link reclaim}.
+   */
+  commit(parts: readonly CommitPart[]): Promise<CommitOutcome>;
+
+  /** The events of a shard with seq > `after`, at most up to `upTo`, in order, in pages. */
+  read(shard: Shard, after: Seq, upTo?: Seq): AsyncIterable<readonly StoredEvent[]>;
+
+  /** The events of these actors, each with its whole family, ordered by seq. One round trip. */
+  readActors(shard: Shard, actors: readonly ActorRange[]): Promise<readonly StoredEvent[]>;
+
+  /** Which of these command ids are remembered on this shard and have not expired. */
+  findCommands(shard: Shard, commandIds: readonly string[]): Promise<readonly RememberedCommand[]>;
+
+  /** The heads and counters of these shards (of all, by default): what confirms channels and repairs projections. */
+  heads(shards?: readonly Shard[]): Promise<readonly ShardRow[]>;
+
+  /** Raises the bus generation from `from` to `from + 1`; returns the one in force (another kernel may have been first). */
+  raiseGeneration(from: Generation): Promise<Generation>;
+
+  /** The keys of these subjects, made where they are missing. In a transaction of its own, before their first use. */
+  subjectKeys(org: string, subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>>;
+
+  /** Keys by id, for reading; an erased one is absent. */
+  keysById(kids: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>>;
+
+  close(): Promise<void>;
+}
+
+export interface LogMeta {
+  readonly databaseId: string;
+  readonly shards: number;
+  readonly generation: Generation;
+  readonly now: Micros;
+}
+
+/** A lane's position: what the last commit of its shard had consumed. */
+export interface LanePosition {
+  readonly generation: Generation;
+  /** Sequence in stream CMD; 0 before the first message of a generation. */
+  readonly sequence: number;
+  /** Time of that message by the bus's clock, in nanoseconds as text (it does not fit a number); '0' at sequence 0. */
+  readonly time: string;
+}
+
+/** A row of table `shards`: the one authority for ownership and progress. */
+export interface ShardRow {
+  readonly shard: Shard;
+  readonly epoch: Epoch;
+  readonly owner: string | null;
+  readonly seq: Seq;
+  readonly hash: Buffer;
+  /** `at` of the last commit: time never goes back within a shard. */
+  readonly at: Micros;
+  readonly lane: LanePosition;
+  /** By receiving shard: how many effects were recorded for it. */
+  readonly sent: readonly number[];
+  /** By sending shard: how many of its effects were taken. */
+  readonly got: readonly number[];
+  /** The least seq with an effect that its receiver has not confirmed; resending scans from there. */
+  readonly unconfirmedSeq: Seq;
+  /** EVT is published up to and including this seq. */
+  readonly evtSeq: Seq;
+  /** Up to and including this seq, everything that is still open began later or is in a snapshot. */
+  readonly flushedSeq: Seq;
+}
+
+/** One shard's part of a group commit. A part without events only moves the lane and the counters. */
+export interface CommitPart {
+  readonly shard: Shard;
+  readonly epoch: Epoch;
+  readonly previousSeq: Seq;
+  readonly seq: Seq;
+  readonly hash: Buffer;
+  readonly at: Micros;
+  readonly lane: LanePosition;
+  /** The whole counters, or null when they did not change. */
+  readonly sent: readonly number[] | null;
+  readonly got: readonly number[] | null;
+  readonly unconfirmedSeq: Seq;
+  readonly evtSeq: Seq;
+  readonly flushedSeq: Seq;
+  readonly events: readonly StoredEvent[];
+  /** Keyed commands that create nothing. */
+  readonly commands: readonly RememberedCommand[];
+}
+
+export interface RememberedCommand {
+  readonly commandId: string;
+  readonly fingerprint: string;
+  readonly actor: Address;
+  /** Seq of its first event, or of the shard's last one when it had none. */
+  readonly seq: Seq;
+  readonly expiresAt: Micros;
+}
+
+export interface CommitOutcome {
+  readonly written: ReadonlySet<Shard>;
+  /** The database's `clock_timestamp()`. */
+  readonly now: Micros;
+}
+
+/** An actor to load; with `family`, everything under its key prefix (a goal and its tasks). */
+export interface ActorRange {
+  readonly org: string;
+  readonly key: Buffer;
+  readonly family: boolean;
+}
+
+/** A subject's data key: AES-256-GCM. */
+export interface SubjectKey {
+  readonly kid: string;
+  readonly key: Buffer;
+}
