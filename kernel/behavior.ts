@@ -65,7 +65,9 @@ export type Effect =
       readonly delegate?: boolean;
     }
   /** Work or timers of these members of the family may have changed without an event of theirs. Not recorded. */
-  | { readonly kind: 'touch'; readonly members: readonly string[] };
+  | { readonly kind: 'touch'; readonly members: readonly string[] }
+  /** Told to the worker that holds this actor's work. Best effort, not recorded. */
+  | { readonly kind: 'signal'; readonly name: string; readonly payload: Json };
 
 /** A moment an actor waits for. A firing is the command `timer` with body `{ name, generation }`; a stale one is ignored. */
 export interface Timer {
@@ -122,6 +124,8 @@ export interface Behavior<S = unknown, E extends Fact = Fact> {
   attempt?(state: S, self: Address, head?: unknown): Json;
   /** Nothing is left to do: it may leave memory, and no recovery has to look for it. */
   idle(state: S): boolean;
+  /** The incarnation whose heartbeats prove that it lives, for actors that are watched (workers): `lost` and `returned` tell it. */
+  presence?(state: S): string | undefined;
   /** Whose personal data this actor holds, if anybody's. */
   subject?(state: S, head?: unknown): string | undefined;
   /** The fields of each event's data that are personal: sealed when the actor has a subject. */

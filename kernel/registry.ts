@@ -1,0 +1,39 @@
+import { type Address, type IdFormat, shardOf } from './address.ts';
+import type { Behavior } from './behavior.ts';
+import type { Shard } from './brand.ts';
+import type { EventShapes } from './codec.ts';
+
+/** What a program knows of actor types: their behaviors, ids, event schemas and personal fields. */
+export class Registry implements EventShapes {
+  readonly #types = new Map<string, { behavior: Behavior; head: Behavior | undefined }>();
+
+  constructor(behaviors: readonly Behavior[]) {
+    for (const behavior of behaviors) {
+      this.#types.set(behavior.type, { behavior, head: undefined });
+      if (behavior.family) this.#types.set(behavior.family.member.type, { behavior: behavior.family.member, head: behavior });
+    }
+  }
+
+  behavior(type: string): Behavior | undefined {
+    return this.#types.get(type)?.behavior;
+  }
+
+  /** The behavior of the head of a member type's family. */
+  head(type: string): Behavior | undefined {
+    return this.#types.get(type)?.head;
+  }
+
+  ids(type: string): IdFormat | undefined {
+    return this.#types.get(type)?.behavior.ids;
+  }
+
+  personal(type: string, eventType: string): readonly string[] {
+    return this.#types.get(type)?.behavior.personal?.[eventType] ?? [];
+  }
+
+  /** The shard of an address; undefined for an unknown actor type. Throws a RangeError for a malformed id. */
+  shardOf(to: Address, shards: number): Shard | undefined {
+    const format = this.ids(to.type);
+    return format && shardOf(to, format, shards);
+  }
+}

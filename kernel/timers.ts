@@ -1,0 +1,135 @@
+import type { Micros } from './brand.ts';
+import type { Clock } from './clock.ts';
+
+/**
+ * A hierarchical timing wheel (Varghese and Lauck, 1987): 4 levels of 256 slots over ticks of `tickMs`. Adding and
+ * cancelling cost the same however many timers wait; a level's slot is spread over the level below when its turn comes.
+ *
+ *   level 0: 256 ticks of 4 ms ≈ 1 s · level 1 ≈ 4 min · level 2 ≈ 19 h · level 3 ≈ 199 days (later ones wait in its last slot)
+ */
+const slotBits = 8;
+const slots = 1 << slotBits;
+const levels = 4;
+
+/** A timer in the wheel: a node of its slot's ring. */
+export interface TimerHandle {
+  readonly at: Micros;
+  readonly fire: () => void;
+  next: TimerHandle | undefined;
+  previous: TimerHandle | undefined;
+}
+
+interface Ring extends TimerHandle {}
+
+const ring = (): Ring => {
+  const head = { at: 0 as Micros, fire: () => {}, next: undefined, previous: undefined } as TimerHandle;
+  head.next = head;
+  head.previous = head;
+  return head;
+};
+
+export class TimerWheel {
+  readonly #clock: Clock;
+  readonly #tickUs: number;
+  readonly #rings: Ring[][] = Array.from({ length: levels }, () => Array.from({ length: slots }, ring));
+  /** The last tick whose timers were fired. */
+  #tick: number;
+  #size = 0;
+  #cancelWake: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(clock: Clock, tickMs: number) {
+    this.#clock = clock;
+    this.#tickUs = tickMs * 1000;
+    this.#tick = Math.floor(clock.now() / this.#tickUs);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Fires once the clock has reached `at`, never before. */
+  add(at: Micros, fire: () => void): TimerHandle {
+    const handle: TimerHandle = { at, fire, next: undefined, previous: undefined };
+    this.#place(handle);
+    this.#size++;
+    if (this.#size === 1) this.#wake();
+    return handle;
+  }
+
+  /** Calls a timer off; no effect on one that has fired. */
+  cancel(handle: TimerHandle): void {
+    if (!handle.next || !handle.previous) return;
+    handle.previous.next = handle.next;
+    handle.next.previous = handle.previous;
+    handle.next = undefined;
+    handle.previous = undefined;
+    this.#size--;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelWake?.();
+  }
+
+  #place(handle: TimerHandle): void {
+    const due = Math.max(Math.ceil(handle.at / this.#tickUs), this.#tick + 1);
+    const ahead = due - this.#tick;
+    let level = 0;
+    while (level < levels - 1 && ahead >= slots ** (level + 1)) level++;
+    const tick = Math.min(due, this.#tick + slots ** levels - 1);
+    const head = (this.#rings[level] as Ring[])[Math.floor(tick / slots ** level) % slots] as Ring;
+    handle.previous = head.previous;
+    handle.next = head;
+    (head.previous as TimerHandle).next = handle;
+    head.previous = handle;
+  }
+
+  #wake(): void {
+    if (this.#stopped) return;
+    this.#cancelWake = this.#clock.after(this.#tickUs / 1000, () => {
+      this.advance();
+      if (this.#size > 0) this.#wake();
+    });
+  }
+
+  /** Fires all that is due. Called by the wheel's own ticking; a simulation may call it. */
+  advance(): void {
+    const now = Math.floor(this.#clock.now() / this.#tickUs);
+    if (this.#size === 0) {
+      this.#tick = Math.max(this.#tick, now);
+      return;
+    }
+    while (this.#tick < now) {
+      this.#tick++;
+      for (let level = levels - 1; level > 0; level--)
+        if (this.#tick % slots ** level === 0) this.#spread(level, Math.floor(this.#tick / slots ** level) % slots);
+      this.#drain((this.#rings[0] as Ring[])[this.#tick % slots] as Ring, (handle) => {
+        this.#size--;
+        handle.fire();
+      });
+    }
+  }
+
+  #spread(level: number, slot: number): void {
+    const back: TimerHandle[] = [];
+    this.#drain((this.#rings[level] as Ring[])[slot] as Ring, (handle) => back.push(handle));
+    // A timer due in this very tick belongs to the ring that is drained next: place it as seen from the tick before.
+    this.#tick--;
+    for (const handle of back) this.#place(handle);
+    this.#tick++;
+  }
+
+  #drain(head: Ring, each: (handle: TimerHandle) => void): void {
+    let at = head.next as TimerHandle;
+    head.next = head;
+    head.previous = head;
+    while (at !== head) {
+      const next = at.next as TimerHandle;
+      at.next = undefined;
+      at.previous = undefined;
+      each(at);
+      at = next;
+    }
+  }
+}
