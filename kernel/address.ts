@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { decodeId, encodeId } from './ids.ts';
 import { type Shard, shard } from './brand.ts';
+import { decodeId, encodeId } from './ids.ts';
 
 /**
  * Where a message goes: one actor of one org. `id` is its text form (`gl_01h…`, a task's `gl_01h….fetch`).

@@ -25,7 +25,11 @@ export interface Bus {
   onConnection(listener: (state: 'lost' | 'back') => void): void;
 
   /** A shard's lane: every command after `from`, in order, without a hole. `deliver` may return a promise to slow it down. */
-  openLane(shard: Shard, from: LanePosition, deliver: (message: LaneMessage) => void | Promise<void>): Promise<Subscription>;
+  openLane(
+    shard: Shard,
+    from: LanePosition,
+    deliver: (message: LaneMessage) => void | Promise<void>,
+  ): Promise<Subscription>;
 
   /** All channels to a shard, in order for each sender, from the oldest that the bus holds. */
   openChannels(to: Shard, deliver: (message: ChannelMessage) => void | Promise<void>): Promise<Subscription>;

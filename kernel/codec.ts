@@ -22,7 +22,9 @@ export function unpack(bytes: Uint8Array): unknown {
   try {
     return packr.unpack(bytes);
   } catch (cause) {
-    throw new AstraError('corrupt', 'unreadable_bytes', `expected one msgpack value in ${bytes.length} bytes`, { cause });
+    throw new AstraError('corrupt', 'unreadable_bytes', `expected one msgpack value in ${bytes.length} bytes`, {
+      cause,
+    });
   }
 }
 
@@ -60,7 +62,9 @@ function open(sealed: Sealed, keys: KeyLookup): unknown {
     decipher.setAuthTag(sealed.ct.subarray(-16));
     return unpack(Buffer.concat([decipher.update(sealed.ct.subarray(0, -16)), decipher.final()]));
   } catch (cause) {
-    throw new AstraError('corrupt', 'unreadable_bytes', `personal data does not open with key ${sealed.kid}`, { cause });
+    throw new AstraError('corrupt', 'unreadable_bytes', `personal data does not open with key ${sealed.kid}`, {
+      cause,
+    });
   }
 }
 
@@ -232,7 +236,8 @@ function recordable(body: Json): { readonly whole: Json } | string {
 }
 
 /** The key ids that are needed to open this body. */
-export function kidsOfBody(body: Uint8Array): readonly string[] {
+export function kidsOfBody(body: Buffer): readonly string[] {
+  if (!body.includes('sealed')) return [];
   const wire = unpack(body) as WireBody;
   if (!wire.sealed && !wire.effects) return [];
   const kids = wire.sealed ? [wire.sealed.kid] : [];
@@ -311,4 +316,3 @@ export function sealedEffects(stored: StoredEvent): readonly { to: number; n: nu
   const wire = unpack(stored.body) as WireBody;
   return (wire.effects ?? []).map(([to, n, envelope]) => ({ to, n, bytes: pack(envelope) }));
 }
-

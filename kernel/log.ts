@@ -22,7 +22,11 @@ export interface Log {
    * Settles a commit of unknown outcome: claims these shards again with epoch + 1 where the epoch still is the one
    * given. It waits for a straggling commit, or fences it. Shards that somebody else took are absent from the answer.
    */
-  reclaim(owner: string, leaseMs: number, held: readonly { shard: Shard; epoch: Epoch }[]): Promise<readonly ShardRow[]>;
+  reclaim(
+    owner: string,
+    leaseMs: number,
+    held: readonly { shard: Shard; epoch: Epoch }[],
+  ): Promise<readonly ShardRow[]>;
 
   /** Renews the leases of this owner. Returns the shards it still owns. */
   renew(owner: string, leaseMs: number): Promise<readonly Shard[]>;

@@ -10,7 +10,8 @@ export class Registry implements EventShapes {
   constructor(behaviors: readonly Behavior[]) {
     for (const behavior of behaviors) {
       this.#types.set(behavior.type, { behavior, head: undefined });
-      if (behavior.family) this.#types.set(behavior.family.member.type, { behavior: behavior.family.member, head: behavior });
+      if (behavior.family)
+        this.#types.set(behavior.family.member.type, { behavior: behavior.family.member, head: behavior });
     }
   }
 

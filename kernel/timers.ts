@@ -120,16 +120,14 @@ export class TimerWheel {
     this.#tick++;
   }
 
+  /** Takes one node after the other, so that a callback may cancel those behind it. */
   #drain(head: Ring, each: (handle: TimerHandle) => void): void {
-    let at = head.next as TimerHandle;
-    head.next = head;
-    head.previous = head;
-    while (at !== head) {
-      const next = at.next as TimerHandle;
+    for (let at = head.next as TimerHandle; at !== head; at = head.next as TimerHandle) {
+      head.next = at.next;
+      (at.next as TimerHandle).previous = head;
       at.next = undefined;
       at.previous = undefined;
       each(at);
-      at = next;
     }
   }
 }

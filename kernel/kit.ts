@@ -1,0 +1,37 @@
+import type { Generation, Shard } from './brand.ts';
+import type { Bus } from './bus.ts';
+import type { Clock } from './clock.ts';
+import type { Problem } from './errors.ts';
+import type { Log } from './log.ts';
+import type { Random } from './random.ts';
+import type { Registry } from './registry.ts';
+import type { ShardRuntime } from './shard.ts';
+import type { TimerWheel } from './timers.ts';
+import type { Offer } from './unit.ts';
+import type { WorkBoard } from './wants.ts';
+
+/** What the shards of one kernel process share: its ports, its wheel, its boards, and its ways to tell. */
+export interface Kit {
+  readonly owner: string;
+  readonly shards: number;
+  readonly registry: Registry;
+  readonly log: Log;
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly wheel: TimerWheel;
+  readonly board: WorkBoard;
+  readonly idempotencyDays: number;
+  readonly generation: () => Generation;
+  /** Whose events are published on EVT. */
+  readonly eventsFor: (org: string) => boolean;
+  /** A shard has units for the writer. */
+  readonly poke: (shard: ShardRuntime) => void;
+  /** Resolves when no commit of this shard is under way. */
+  readonly settled: (shard: ShardRuntime) => Promise<void>;
+  /** Sends WORK for an attempt that was offered before. */
+  readonly offerAgain: (shard: ShardRuntime, offer: Offer) => void;
+  readonly onParked: (shard: Shard, id: string, problem: Problem) => void;
+  /** A shard folds its memory again, because of this. */
+  readonly onReset: (shard: Shard, cause: unknown) => void;
+}

@@ -1,0 +1,103 @@
+import type { Address } from './address.ts';
+import type { WorkRoute } from './behavior.ts';
+import type { Micros, Position, Seq, Shard } from './brand.ts';
+import type { Envelope, Json, Reply } from './envelope.ts';
+import type { RecordedEffect } from './event.ts';
+import type { LanePosition, RememberedCommand } from './log.ts';
+
+/**
+ * A unit: one input of a shard (a message of its lane, an effect from a channel, or a command of this process) with all
+ * that it came to within the shard. Units are committed whole and in order; what they release, they release behind the
+ * commit (I1).
+ */
+export interface Unit {
+  readonly source: Source;
+  readonly events: DraftEvent[];
+  /** Bytes of the events' bodies. */
+  bytes: number;
+  readonly answers: Answer[];
+  /** Redirected commands: put on their lanes. */
+  readonly forwards: Envelope[];
+  /** Keyed commands to remember. */
+  readonly commands: RememberedCommand[];
+  readonly offers: Offer[];
+  readonly notices: Notice[];
+  /** The shard as of the end of this unit. */
+  marks: Marks;
+}
+
+/** Where a unit came from; its text names the input when it has to be parked. */
+export type Source =
+  | { readonly kind: 'lane'; readonly position: LanePosition }
+  | { readonly kind: 'channel'; readonly from: Shard; readonly n: number }
+  | { readonly kind: 'local'; readonly id: string };
+
+export const sourceName = (of: Source): string =>
+  of.kind === 'lane'
+    ? `lane/${of.position.generation}/${of.position.sequence}`
+    : of.kind === 'channel'
+      ? `channel/${of.from}/${of.n}`
+      : `local/${of.id}`;
+
+/** An event that is decided but not yet hashed: epoch, commit seq and hash come with the batch. */
+export interface DraftEvent {
+  readonly seq: Seq;
+  readonly actor: Address;
+  readonly actorKey: Buffer;
+  readonly version: number;
+  readonly type: string;
+  readonly schema: number;
+  readonly at: Micros;
+  readonly data: object;
+  readonly commandId: string;
+  readonly correlationId: string;
+  readonly causationId: Position | undefined;
+  readonly principal: string;
+  readonly traceparent: string | undefined;
+  readonly effects: readonly RecordedEffect[];
+  readonly body: Buffer;
+}
+
+export interface Answer {
+  readonly replyTo: string;
+  readonly reply: Reply | readonly Reply[];
+}
+
+/** An attempt for WORK. */
+export interface Offer {
+  readonly actor: Address;
+  readonly route: WorkRoute;
+  readonly priority: number;
+  readonly since: Micros;
+  readonly attempt: number;
+  readonly payload: Json;
+}
+
+/** Something a worker is told: to stop an attempt, or a signal. */
+export type Notice =
+  | {
+      readonly kind: 'stop';
+      readonly org: string;
+      readonly worker: string;
+      readonly actor: string;
+      readonly attempt: number;
+      readonly reason: string;
+    }
+  | {
+      readonly kind: 'signal';
+      readonly org: string;
+      readonly worker: string;
+      readonly actor: string;
+      readonly attempt: number;
+      readonly name: string;
+      readonly payload: Json;
+    };
+
+/** A shard's progress: what a commit advances. */
+export interface Marks {
+  readonly seq: Seq;
+  readonly at: Micros;
+  readonly lane: LanePosition;
+  readonly sent: readonly number[];
+  readonly got: readonly number[];
+}
