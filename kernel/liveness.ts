@@ -104,6 +104,14 @@ export class Liveness implements Capacity {
     return false;
   }
 
+  /** How many attempts one message for this pool should carry: its free slots over its live workers, rounded up. */
+  perWorker(org: string, pool: string): number {
+    let workers = 0;
+    for (const worker of this.#workers.values())
+      if (worker.org === org && this.#alive(worker) && worker.pools.has(pool)) workers++;
+    return workers === 0 ? 1 : Math.ceil(this.free(org, pool) / workers);
+  }
+
   /** Ids of the live workers of an org that serve a pool's type. */
   serving(org: string, pool: string, type: string): readonly string[] {
     const out: string[] = [];

@@ -136,7 +136,10 @@ export class Writer {
     }
     const { shard, units } = batch[0] as Part;
     if (units.length === 1) {
-      this.#parts.onTrouble(`shard ${shard.shard}: the event store refuses the data of one command: it is parked`, refusal);
+      this.#parts.onTrouble(
+        `shard ${shard.shard}: the event store refuses the data of one command: it is parked`,
+        refusal,
+      );
       shard.refused(units[0] as Unit, refusal.toProblem());
       return;
     }

@@ -15,7 +15,10 @@ export type AgentEvent =
       readonly data: { readonly type: string; readonly payload: Json; readonly from?: string };
     }
   | { readonly type: 'AgentGoalAdmitted'; readonly data: { readonly goalId: string; readonly run: number } }
-  | { readonly type: 'AgentGoalSettled'; readonly data: { readonly goalId: string; readonly run: number; readonly status: string } };
+  | {
+      readonly type: 'AgentGoalSettled';
+      readonly data: { readonly goalId: string; readonly run: number; readonly status: string };
+    };
 
 /** Everything a client may say about an agent, defaults filled in. */
 export interface AgentProfile {

@@ -30,4 +30,3 @@ export interface DeadLetterOrigin {
   readonly actor?: string;
   readonly verb?: string;
 }
-

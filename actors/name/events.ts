@@ -2,7 +2,12 @@
 export type NameEvent =
   | {
       readonly type: 'NameReserved';
-      readonly data: { readonly kind: string; readonly name: string; readonly holder: string; readonly subject?: string };
+      readonly data: {
+        readonly kind: string;
+        readonly name: string;
+        readonly holder: string;
+        readonly subject?: string;
+      };
     }
   /** The holder exists (or has taken the name over from its old one). */
   | { readonly type: 'NameTaken'; readonly data: { readonly holder: string } }

@@ -5,7 +5,12 @@ export type TaskEvent =
   /** Committed to be offered. `offer` 1 starts an attempt; higher ones offer the same attempt again. */
   | {
       readonly type: 'TaskQueued';
-      readonly data: { readonly attempt: number; readonly offer: number; readonly run: number; readonly readyAt: number };
+      readonly data: {
+        readonly attempt: number;
+        readonly offer: number;
+        readonly run: number;
+        readonly readyAt: number;
+      };
     }
   | {
       readonly type: 'TaskStarted';
@@ -33,7 +38,12 @@ export type TaskEvent =
   /** The worker fell silent, was replaced, or let the attempt go. */
   | {
       readonly type: 'TaskAttemptLost';
-      readonly data: { readonly attempt: number; readonly worker: string; readonly reason: string; readonly retryAt?: number };
+      readonly data: {
+        readonly attempt: number;
+        readonly worker: string;
+        readonly reason: string;
+        readonly retryAt?: number;
+      };
     }
   | {
       readonly type: 'TaskDeadLettered';

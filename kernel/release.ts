@@ -1,0 +1,129 @@
+import type { Part } from './batch.ts';
+import { workMessageAttemptsMax, workMessageBytesMax } from './bounds.ts';
+import type { Bus } from './bus.ts';
+import type { Clock } from './clock.ts';
+import type { Envelope, Json } from './envelope.ts';
+import { encodeCommit } from './log-message.ts';
+import type { Registry } from './registry.ts';
+import type { ShardRuntime } from './shard.ts';
+import type { Notice, Offer } from './unit.ts';
+
+export interface ReleaseParts {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly registry: Registry;
+  readonly shards: number;
+  /** How many attempts of this route one message may carry: the pool's free slots over its live workers. */
+  readonly attemptsPerMessage: (org: string, pool: string) => number;
+  /** Milliseconds from ready to WORK's PubAck. */
+  readonly onScheduled: (ms: number) => void;
+  readonly onTrouble: (message: string, cause: unknown) => void;
+}
+
+/**
+ * What a commit lets out (I1): everything here is called behind the commit and only there. Nothing of it has to succeed:
+ * answers are asked for again, channels and EVT are resent, offers come again on their timers, heads repair LOG.
+ */
+export class Release {
+  readonly #parts: ReleaseParts;
+  #workCounter = 0;
+
+  constructor(parts: ReleaseParts) {
+    this.#parts = parts;
+  }
+
+  landed({ shard, units, part }: Part): void {
+    const { bus } = this.#parts;
+    if (part.events.length > 0)
+      for (const message of encodeCommit(part.events, bus.messageBytesMax)) bus.sendLog(shard.shard, message);
+    const offers: Offer[] = [];
+    for (const unit of units) {
+      for (const { replyTo, reply } of unit.answers) bus.reply(replyTo, reply);
+      for (const envelope of unit.forwards) this.forward(envelope);
+      for (const notice of unit.notices) this.#notify(notice);
+      offers.push(...unit.offers);
+    }
+    if (offers.length > 0) this.offer(shard, offers);
+    shard.sendEffects(units);
+    shard.feed.push(units.flatMap(({ events }) => events.map((event) => ({ ...event, data: event.data as Json }))));
+  }
+
+  /** A command for another actor's lane, unrecorded: a redirect. */
+  forward(envelope: Envelope): void {
+    const { bus, registry, shards, onTrouble } = this.#parts;
+    const to = registry.shardOf(envelope.to, shards);
+    if (to === undefined) throw new Error(`redirected to unknown actor type ${envelope.to.type}`);
+    bus.sendCommand(to, envelope).catch((cause: unknown) => {
+      onTrouble('a redirected command did not reach the bus: its caller will ask again', cause);
+    });
+  }
+
+  /** Attempts for WORK, several of one route in a message. */
+  offer(shard: ShardRuntime, offers: readonly Offer[]): void {
+    const groups = new Map<string, Offer[]>();
+    for (const offer of offers) {
+      const lane = laneOf(offer.priority);
+      const name = `${offer.actor.org}/${offer.route.pool}/${offer.route.type}/${lane}`;
+      const group = groups.get(name);
+      if (group) group.push(offer);
+      else groups.set(name, [offer]);
+    }
+    for (const group of groups.values()) this.#offerGroup(shard, group);
+  }
+
+  #offerGroup(shard: ShardRuntime, group: readonly Offer[]): void {
+    const { attemptsPerMessage } = this.#parts;
+    const { org } = (group[0] as Offer).actor;
+    const { pool } = (group[0] as Offer).route;
+    const most = Math.max(1, Math.min(workMessageAttemptsMax, attemptsPerMessage(org, pool)));
+    let texts: string[] = [];
+    let sinces: number[] = [];
+    let bytes = 2;
+    const flush = (): void => {
+      if (texts.length > 0) this.#sendWork(shard, group[0] as Offer, `[${texts.join(',')}]`, sinces);
+      texts = [];
+      sinces = [];
+      bytes = 2;
+    };
+    for (const offer of group) {
+      const text = JSON.stringify({ shard: shard.shard, ...(offer.payload as object) });
+      if (texts.length >= most || bytes + text.length > workMessageBytesMax) flush();
+      texts.push(text);
+      sinces.push(offer.since);
+      bytes += text.length + 1;
+    }
+    flush();
+  }
+
+  #sendWork(shard: ShardRuntime, of: Offer, payload: string, sinces: readonly number[]): void {
+    const { bus, clock, onScheduled, onTrouble } = this.#parts;
+    const { org } = of.actor;
+    const { pool, type } = of.route;
+    bus
+      .sendWork({
+        org,
+        pool,
+        type,
+        lane: laneOf(of.priority),
+        messageId: `${shard.shard}:${shard.epoch}:${++this.#workCounter}`,
+        payload: Buffer.from(payload),
+      })
+      .then(() => {
+        const now = clock.now();
+        for (const since of sinces) onScheduled((now - since) / 1000);
+      })
+      .catch((cause: unknown) => onTrouble('an offer did not reach WORK: it is offered again', cause));
+  }
+
+  #notify(notice: Notice): void {
+    const { org, worker, actor, attempt } = notice;
+    const message =
+      notice.kind === 'stop'
+        ? { stop: [{ taskId: actor, attempt, reason: notice.reason }], signals: [] }
+        : { stop: [], signals: [{ taskId: actor, attempt, name: notice.name, payload: notice.payload }] };
+    this.#parts.bus.sendControl(org, worker, Buffer.from(JSON.stringify(message)));
+  }
+}
+
+const laneOf = (priority: number): 'high' | 'normal' | 'low' =>
+  priority <= 2 ? 'high' : priority <= 6 ? 'normal' : 'low';
