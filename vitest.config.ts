@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config';
+
+const outside = ['**/node_modules/**', '**/.tools/**', '**/.astra/**', '**/dist/**'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['**/*.test.ts'], exclude: [...outside, '**/*.it.test.ts'] } },
+      {
+        test: {
+          name: 'integration',
+          include: ['**/*.it.test.ts'],
+          exclude: outside,
+          globalSetup: ['test/servers.ts'],
+          // A server, a process or a whole goal is behind each of these: the limit is there to end a hang, not to judge speed.
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
