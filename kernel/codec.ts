@@ -13,7 +13,7 @@ import type { SubjectKey } from './log.ts';
  * any language. Only this file seals and opens personal fields (architecture.md, section 4, "Bytes"); what is sealed
  * stays sealed in the log, in channels, in snapshots and on LOG.
  */
-const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true, moreTypes: false });
+const packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true, moreTypes: false });
 
 export const pack = (value: unknown): Buffer => packr.pack(value);
 

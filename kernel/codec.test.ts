@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { epoch, micros, type Position, seq, shard } from './brand.ts';
+import { decodeEnvelope, encodeBody, encodeEnvelope, erased, kidsOfBody, openEvent, pack, sealedEffects, unpack } from './codec.ts';
+import type { Envelope } from './envelope.ts';
+import type { StoredEvent } from './event.ts';
+import { keyBytes } from './address.ts';
+import { derivedId } from './ids.ts';
+
+const id = derivedId('gl', 'codec');
+const key = { kid: 'k1', key: randomBytes(32) };
+const sealer = { key, nonce: () => randomBytes(12) };
+const shapes = { ids: () => ({ prefix: 'gl' }), personal: () => ['text'] };
+
+const envelope: Envelope = {
+  to: { org: 'default', type: 'goal', id },
+  verb: 'submit',
+  id: '3:7:0',
+  body: { text: 'secret wish', n: 1 },
+  principal: 'key:k',
+  correlationId: 'c',
+  causationId: '3:7' as Position,
+  hops: 1,
+  keyed: 'create',
+  fingerprint: 'f',
+  replyTo: 'astra.reply.default.1',
+};
+
+const stored = (body: Buffer): StoredEvent => ({
+  shard: shard(3),
+  seq: seq(7),
+  epoch: epoch(1),
+  commitSeq: seq(7),
+  org: 'default',
+  actorType: 'goal',
+  actorKey: keyBytes(id),
+  version: 1,
+  type: 'GoalSubmitted',
+  schema: 1,
+  at: micros(1),
+  body,
+  hash: Buffer.alloc(32),
+});
+
+describe('the codec', () => {
+  it('gives an envelope back as it was', () => {
+    expect(decodeEnvelope(encodeEnvelope(envelope))).toEqual(envelope);
+  });
+
+  it('writes plain msgpack: no extension, no record, whatever the value', () => {
+    const bytes = pack([{ a: 1, b: 'x' }, { a: 2, b: 'y' }, 1.5, 2 ** 40, true, null]);
+    expect(bytes.toString('hex')).toBe('9682a16101a162a17882a16102a162a179cb3ff8000000000000cb4270000000000000c3c0');
+    expect(unpack(bytes)).toEqual([{ a: 1, b: 'x' }, { a: 2, b: 'y' }, 1.5, 2 ** 40, true, null]);
+  });
+
+  it('refuses bytes that are no envelope with one clear error', () => {
+    expect(() => decodeEnvelope(Buffer.from([0x92, 0x01]))).toThrow(/msgpack/);
+    expect(() => decodeEnvelope(pack(7))).toThrow(/expected an envelope/);
+  });
+
+  it('keeps data, command and effects of an event', () => {
+    const body = encodeBody({
+      data: { text: 'hello', labels: {} },
+      commandId: 'cmd',
+      principal: 'key:k',
+      correlationId: 'cmd',
+      command: { verb: 'submit', body: { text: 'hello' } },
+      effects: [{ to: shard(9), n: 4, envelope }],
+      personal: ['text'],
+    });
+    const record = openEvent(stored(body), shapes);
+    expect(record.data).toEqual({ text: 'hello', labels: {} });
+    expect(record.command).toEqual({ verb: 'submit', principal: 'key:k', body: { text: 'hello' } });
+    expect(record.effects).toEqual([{ to: 9, n: 4, envelope }]);
+    expect(kidsOfBody(body)).toEqual([]);
+  });
+
+  it('records a large command by its hash', () => {
+    const body = encodeBody({
+      data: {},
+      commandId: 'cmd',
+      principal: 'p',
+      correlationId: 'cmd',
+      command: { verb: 'submit', body: { text: 'x'.repeat(20_000) } },
+    });
+    expect(body.length).toBeLessThan(500);
+    expect(openEvent(stored(body), shapes).command?.sha256).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('seals what is personal in event, command and effects, and opens it with the key alone', () => {
+    const body = encodeBody(
+      {
+        data: { text: 'secret wish', priority: 5 },
+        commandId: 'cmd',
+        principal: 'p',
+        correlationId: 'cmd',
+        command: { verb: 'submit', body: { text: 'secret wish' } },
+        effects: [{ to: shard(9), n: 4, envelope: { ...envelope, subject: 'ada' } }],
+        personal: ['text'],
+      },
+      sealer,
+    );
+    expect(body.includes('secret wish')).toBe(false);
+    expect(kidsOfBody(body)).toEqual(['k1', 'k1']);
+    expect(sealedEffects(stored(body))[0]?.bytes.includes('secret wish')).toBe(false);
+
+    const open = openEvent(stored(body), shapes, (kid) => (kid === 'k1' ? key : undefined));
+    expect(open.data).toEqual({ text: 'secret wish', priority: 5 });
+    expect(open.command?.body).toEqual({ text: 'secret wish' });
+    expect(open.effects?.[0]?.envelope.body).toEqual(envelope.body);
+
+    const gone = openEvent(stored(body), shapes);
+    expect(gone.data).toEqual({ text: erased, priority: 5 });
+    expect(gone.command?.body).toBe(erased);
+    expect(gone.effects?.[0]?.envelope.body).toBe(erased);
+  });
+
+  it('calls sealed data that was changed corrupt', () => {
+    const body = encodeBody({ data: { text: 'x' }, commandId: 'c', principal: 'p', correlationId: 'c', personal: ['text'] }, sealer);
+    const wire = unpack(body) as { sealed: { ct: Uint8Array } };
+    wire.sealed.ct[0] = (wire.sealed.ct[0] as number) ^ 1;
+    expect(() => openEvent(stored(pack(wire)), shapes, () => key)).toThrow(/does not open/);
+  });
+});
