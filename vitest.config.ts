@@ -4,6 +4,7 @@ const outside = ['**/node_modules/**', '**/.tools/**', '**/.astra/**', '**/dist/
 
 export default defineConfig({
   test: {
+    reporters: ['default', './test/summary-reporter.ts'],
     projects: [
       { test: { name: 'unit', include: ['**/*.test.ts'], exclude: [...outside, '**/*.it.test.ts'] } },
       {
