@@ -1,0 +1,46 @@
+import type { AgentFilter, AgentMessageView, AgentView } from './agent-view.ts';
+import type { DeadLetterFilter, DeadLetterView } from './dead-letter-view.ts';
+import type { GoalFilter, GoalGraphView, GoalView } from './goal-view.ts';
+import type { Page, PageRequest } from './page.ts';
+import type { StatsView } from './stats-view.ts';
+import type { TaskFilter, TaskView, TimelineView } from './task-view.ts';
+import type { WorkerFilter, WorkerView } from './worker-view.ts';
+
+/**
+ * What the edge reads. Every call takes the org first and sees nothing of another (I10); all of them answer from memory
+ * at once (I6). Lists throw `rejected` / `invalid_input` for a text that is no cursor.
+ */
+export interface Reads {
+  readonly agents: Resource<AgentView, AgentFilter> & {
+    /** The id of the agent that holds this name now (compared without case). */
+    idByName(org: string, name: string): string | undefined;
+    /** What came into its mailbox, newest first; undefined for an unknown agent. */
+    messages(org: string, id: string, page: PageRequest): Page<AgentMessageView> | undefined;
+  };
+  readonly goals: Resource<GoalView, GoalFilter> & {
+    graph(org: string, id: string): Lookup<GoalGraphView>;
+  };
+  readonly tasks: Resource<TaskView, TaskFilter> & {
+    timeline(org: string, id: string): Lookup<TimelineView>;
+  };
+  readonly workers: Resource<WorkerView, WorkerFilter> & {
+    /** Whether a live worker of the pool runs this type (the edge: `planner_not_configured`). Without a pool: of any. */
+    serves(org: string, type: string, pool?: string): boolean;
+  };
+  readonly deadLetters: Resource<DeadLetterView, DeadLetterFilter>;
+  stats(org: string): StatsView;
+}
+
+export interface Resource<View, Filter> {
+  get(org: string, id: string): Lookup<View>;
+  list(org: string, filter: Filter, page: PageRequest): Page<View>;
+}
+
+/**
+ * What is known of an id. `etag` is a whole header value, quotes included, the same on every gateway for the same view.
+ * `left`: it may have been in memory once; its history route has it (307). `unknown`: it does not exist (404).
+ */
+export type Lookup<View> =
+  | { readonly kind: 'found'; readonly view: View; readonly etag: string }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'left' };
