@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { headId, idOf, keyBytes, memberKey, shardOf } from './address.ts';
-import { pinnedId } from './decide-context.ts';
 import { shard } from './brand.ts';
+import { pinnedId } from './decide-context.ts';
 import { derivedId } from './ids.ts';
 
 const goal = derivedId('gl', 'a goal');

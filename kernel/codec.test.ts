@@ -1,10 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { keyBytes } from './address.ts';
 import { epoch, micros, type Position, seq, shard } from './brand.ts';
-import { decodeEnvelope, encodeBody, encodeEnvelope, erased, kidsOfBody, openEvent, pack, sealedEffects, unpack } from './codec.ts';
+import {
+  decodeEnvelope,
+  encodeBody,
+  encodeEnvelope,
+  erased,
+  kidsOfBody,
+  openEvent,
+  pack,
+  sealedEffects,
+  unpack,
+} from './codec.ts';
 import type { Envelope } from './envelope.ts';
 import type { StoredEvent } from './event.ts';
-import { keyBytes } from './address.ts';
 import { derivedId } from './ids.ts';
 
 const id = derivedId('gl', 'codec');
@@ -116,7 +126,10 @@ describe('the codec', () => {
   });
 
   it('calls sealed data that was changed corrupt', () => {
-    const body = encodeBody({ data: { text: 'x' }, commandId: 'c', principal: 'p', correlationId: 'c', personal: ['text'] }, sealer);
+    const body = encodeBody(
+      { data: { text: 'x' }, commandId: 'c', principal: 'p', correlationId: 'c', personal: ['text'] },
+      sealer,
+    );
     const wire = unpack(body) as { sealed: { ct: Uint8Array } };
     wire.sealed.ct[0] = (wire.sealed.ct[0] as number) ^ 1;
     expect(() => openEvent(stored(pack(wire)), shapes, () => key)).toThrow(/does not open/);

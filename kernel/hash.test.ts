@@ -61,7 +61,10 @@ describe('the hash chain', () => {
       { at: micros(1) },
       { body: Buffer.from('81', 'hex') },
     ];
-    const hashes = new Set([base, ...changes.map((change) => eventHash(previous, { ...event, ...change }).toString('hex'))]);
+    const hashes = new Set([
+      base,
+      ...changes.map((change) => eventHash(previous, { ...event, ...change }).toString('hex')),
+    ]);
     expect(hashes.size).toBe(changes.length + 1);
     expect(eventHash(genesisHash('db', 4), event).toString('hex')).not.toBe(base);
   });

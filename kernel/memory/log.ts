@@ -1,0 +1,229 @@
+import { type Epoch, epoch, type Generation, generation, micros, type Seq, type Shard, seq, shard } from '../brand.ts';
+import type { Clock } from '../clock.ts';
+import { AstraError } from '../errors.ts';
+import type { StoredEvent } from '../event.ts';
+import { genesisHash } from '../hash.ts';
+import type {
+  ActorRange,
+  CommitOutcome,
+  CommitPart,
+  Log,
+  LogMeta,
+  RememberedCommand,
+  ShardRow,
+  SubjectKey,
+} from '../log.ts';
+import type { Random } from '../random.ts';
+
+/** Events a page of {@link MemoryLog.read}: small, so that paging is exercised. */
+const pageEvents = 100;
+
+interface Row extends ShardRow {
+  leaseUntilUs: number;
+}
+
+/** A fault to answer the next commits with: before (nothing is written) or after (it is written, and nobody is told). */
+export type CommitFault = 'lost-before' | 'lost-after' | 'unavailable' | undefined;
+
+/**
+ * The event store in memory, for tests and simulation. It keeps the contract to the letter: dense logs, epochs, leases by
+ * its clock. `fault` decides about each commit; `refuses` plays data that the store cannot take.
+ */
+export class MemoryLog implements Log {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #shards: number;
+  readonly #rows: Row[];
+  readonly #events: StoredEvent[][];
+  readonly #commands: RememberedCommand[][];
+  readonly #keys = new Map<string, SubjectKey>();
+  readonly #kids = new Map<string, SubjectKey>();
+  #generation = generation(1);
+  fault: (parts: readonly CommitPart[]) => CommitFault = () => undefined;
+  refuses: (event: StoredEvent) => boolean = () => false;
+  /** While false, nothing answers. */
+  up = true;
+
+  constructor(clock: Clock, random: Random, shards = 64) {
+    this.#clock = clock;
+    this.#random = random;
+    this.#shards = shards;
+    this.#events = Array.from({ length: shards }, () => []);
+    this.#commands = Array.from({ length: shards }, () => []);
+    this.#rows = Array.from({ length: shards }, (_, i) => ({
+      shard: shard(i),
+      epoch: epoch(0),
+      owner: null,
+      seq: seq(0),
+      hash: genesisHash('memory', i),
+      at: micros(0),
+      lane: { generation: generation(1), sequence: 0, time: '0' },
+      sent: Array.from({ length: shards }, () => 0),
+      got: Array.from({ length: shards }, () => 0),
+      unconfirmedSeq: seq(1),
+      evtSeq: seq(0),
+      flushedSeq: seq(0),
+      leaseUntilUs: 0,
+    }));
+  }
+
+  /** Everything that was ever written, for checkers. */
+  all(of: Shard): readonly StoredEvent[] {
+    return this.#events[of] as StoredEvent[];
+  }
+
+  async meta(): Promise<LogMeta> {
+    this.#check();
+    return { databaseId: 'memory', shards: this.#shards, generation: this.#generation, now: this.#clock.now() };
+  }
+
+  async claim(owner: string, leaseMs: number, shards?: readonly Shard[]): Promise<readonly ShardRow[]> {
+    this.#check();
+    const now = this.#clock.now();
+    return this.#rows
+      .filter((row) => (row.owner === null || row.leaseUntilUs < now) && (!shards || shards.includes(row.shard)))
+      .map((row) => this.#own(row, owner, leaseMs));
+  }
+
+  async reclaim(
+    owner: string,
+    leaseMs: number,
+    held: readonly { shard: Shard; epoch: Epoch }[],
+  ): Promise<readonly ShardRow[]> {
+    this.#check();
+    return held
+      .map((one) => ({ row: this.#rows[one.shard] as Row, epoch: one.epoch }))
+      .filter((one) => one.row.epoch === one.epoch)
+      .map(({ row }) => this.#own(row, owner, leaseMs));
+  }
+
+  #own(row: Row, owner: string, leaseMs: number): ShardRow {
+    const next = { ...row, epoch: epoch(row.epoch + 1), owner, leaseUntilUs: this.#clock.now() + leaseMs * 1000 };
+    this.#rows[row.shard] = next;
+    return next;
+  }
+
+  async renew(owner: string, leaseMs: number): Promise<readonly Shard[]> {
+    this.#check();
+    const mine = this.#rows.filter((row) => row.owner === owner);
+    for (const row of mine) row.leaseUntilUs = this.#clock.now() + leaseMs * 1000;
+    return mine.map((row) => row.shard);
+  }
+
+  async release(owner: string, held: readonly { shard: Shard; epoch: Epoch }[]): Promise<void> {
+    this.#check();
+    for (const one of held) {
+      const row = this.#rows[one.shard] as Row;
+      if (row.owner === owner && row.epoch === one.epoch)
+        this.#rows[one.shard] = { ...row, owner: null, leaseUntilUs: 0 };
+    }
+  }
+
+  async commit(parts: readonly CommitPart[]): Promise<CommitOutcome> {
+    this.#check();
+    const fault = this.fault(parts);
+    if (fault === 'unavailable')
+      throw new AstraError('unavailable', 'postgres_unavailable', 'the store does not answer');
+    if (fault === 'lost-before') throw unknownOutcome();
+    if (parts.some(({ events }) => events.some((event) => this.refuses(event))))
+      throw new AstraError('rejected', 'data_refused', 'the store refuses the data');
+    const written = new Set<Shard>();
+    for (const part of parts) {
+      const row = this.#rows[part.shard] as Row;
+      // I2: under its epoch, right behind its previous seq, or not at all.
+      if (row.epoch !== part.epoch || row.seq !== part.previousSeq) continue;
+      this.#rows[part.shard] = {
+        ...row,
+        seq: part.seq,
+        hash: part.hash,
+        at: part.at,
+        lane: part.lane,
+        sent: part.sent ?? row.sent,
+        got: part.got ?? row.got,
+        unconfirmedSeq: part.unconfirmedSeq,
+        evtSeq: seq(Math.max(row.evtSeq, part.evtSeq)),
+        flushedSeq: seq(Math.max(row.flushedSeq, part.flushedSeq)),
+      };
+      (this.#events[part.shard] as StoredEvent[]).push(...part.events);
+      (this.#commands[part.shard] as RememberedCommand[]).push(...part.commands);
+      written.add(part.shard);
+    }
+    if (fault === 'lost-after') throw unknownOutcome();
+    return { written, now: this.#clock.now() };
+  }
+
+  async *read(of: Shard, after: Seq, upTo?: Seq): AsyncIterable<readonly StoredEvent[]> {
+    for (let from = after as number; ; from += pageEvents) {
+      this.#check();
+      const end = Math.min(from + pageEvents, upTo ?? Number.MAX_SAFE_INTEGER);
+      const page = (this.#events[of] as StoredEvent[]).slice(from, end);
+      if (page.length === 0) return;
+      yield page;
+    }
+  }
+
+  async readActors(of: Shard, actors: readonly ActorRange[]): Promise<readonly StoredEvent[]> {
+    this.#check();
+    const wanted = new Map<string, ActorRange[]>();
+    for (const range of actors) {
+      const name = `${range.org}/${range.key.subarray(0, 16).toString('hex')}`;
+      wanted.set(name, [...(wanted.get(name) ?? []), range]);
+    }
+    return (this.#events[of] as StoredEvent[]).filter(({ org, actorKey }) =>
+      wanted
+        .get(`${org}/${actorKey.subarray(0, 16).toString('hex')}`)
+        ?.some(({ key, family }) => (family ? actorKey.subarray(0, key.length).equals(key) : actorKey.equals(key))),
+    );
+  }
+
+  async findCommands(of: Shard, commandIds: readonly string[]): Promise<readonly RememberedCommand[]> {
+    this.#check();
+    const now = this.#clock.now();
+    return (this.#commands[of] as RememberedCommand[]).filter(
+      ({ commandId, expiresAt }) => expiresAt > now && commandIds.includes(commandId),
+    );
+  }
+
+  async heads(shards?: readonly Shard[]): Promise<readonly ShardRow[]> {
+    this.#check();
+    return this.#rows.filter((row) => !shards || shards.includes(row.shard));
+  }
+
+  async raiseGeneration(from: Generation): Promise<Generation> {
+    this.#check();
+    if (this.#generation === from) this.#generation = generation(from + 1);
+    return this.#generation;
+  }
+
+  async subjectKeys(org: string, subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {
+    this.#check();
+    return new Map(
+      subjects.map((subject) => {
+        const name = `${org}\0${subject}`;
+        const key = this.#keys.get(name) ?? {
+          kid: this.#random.bytes(12).toString('hex'),
+          key: this.#random.bytes(32),
+        };
+        this.#keys.set(name, key);
+        this.#kids.set(key.kid, key);
+        return [subject, key];
+      }),
+    );
+  }
+
+  async keysById(kids: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {
+    this.#check();
+    return new Map(
+      kids.flatMap((kid) => (this.#kids.has(kid) ? [[kid, this.#kids.get(kid) as SubjectKey] as const] : [])),
+    );
+  }
+
+  async close(): Promise<void> {}
+
+  #check(): void {
+    if (!this.up) throw new AstraError('unavailable', 'postgres_unavailable', 'the store does not answer');
+  }
+}
+
+const unknownOutcome = (): AstraError =>
+  new AstraError('indeterminate', 'commit_outcome_unknown', 'the connection ended during a commit');
