@@ -1,0 +1,47 @@
+import { createServer } from 'node:net';
+import { unavailableError } from '../exit-code.ts';
+
+/** Whether nothing listens on a loopback port (and this account may listen there). */
+export const isFree = (port: number): Promise<boolean> => listen(port).then((found) => found !== undefined);
+
+/** A loopback port that is free now. */
+export async function freePort(): Promise<number> {
+  const port = await listen(0);
+  if (port === undefined) throw unavailableError('no_free_port', 'expected a free port on 127.0.0.1, found none.');
+  return port;
+}
+
+/**
+ * The port to serve on: `wanted`, which must be free (`port_in_use`), else the one `remembered` from the last start if it
+ * is free, else any.
+ */
+export async function choosePort(
+  what: string,
+  wanted: number | undefined,
+  remembered: number | undefined,
+): Promise<number> {
+  if (wanted !== undefined) {
+    if (await isFree(wanted)) return wanted;
+    throw portInUse(what, wanted);
+  }
+  return remembered !== undefined && (await isFree(remembered)) ? remembered : freePort();
+}
+
+export const portInUse = (what: string, port: number) =>
+  unavailableError(
+    'port_in_use',
+    `port ${port} on 127.0.0.1, wanted for ${what}, is taken by another program or not allowed to this account: stop that ` +
+      `program (ss -ltnp or lsof -i :${port} names it), or choose another port.`,
+  );
+
+function listen(port: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(undefined));
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
+      const address = server.address();
+      const found = typeof address === 'object' && address ? address.port : undefined;
+      server.close(() => resolve(found));
+    });
+  });
+}
