@@ -201,6 +201,7 @@ class KernelProcess implements Kernel {
       offerAgain: (shard, offer) => this.#release.offer(shard, [offer]),
       onParked: (shard, id, problem) =>
         this.#options.logger.warn({ shard, deadLetter: id, code: problem.code }, `parked: ${problem.detail}`),
+      onDefect: this.#options.onDefect,
       onReset: (shard, cause) => this.#trouble(`shard ${shard} folds its memory again from the log`, cause),
     };
     this.#subscriptions.push(

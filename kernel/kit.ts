@@ -32,6 +32,8 @@ export interface Kit {
   /** Sends WORK for an attempt that was offered before. */
   readonly offerAgain: (shard: ShardRuntime, offer: Offer) => void;
   readonly onParked: (shard: Shard, id: string, problem: Problem) => void;
+  /** The process should end. */
+  readonly onDefect: (error: unknown) => void;
   /** A shard folds its memory again, because of this. */
   readonly onReset: (shard: Shard, cause: unknown) => void;
 }

@@ -471,9 +471,21 @@ export class ShardRuntime {
     if (this.#units.length === 0) for (const resolve of this.#quietWaiters.splice(0)) resolve();
   }
 
-  /** A unit was refused by the store: its input will be parked. Everything decided after it is decided again. */
+  /** Whether this unit still waits for its commit. */
+  holds(unit: Unit): boolean {
+    return this.#units.includes(unit);
+  }
+
+  /** A unit was refused by the store: its input will be parked. What was decided after it was decided on a state that never was. */
   refused(unit: Unit, problem: Problem): void {
     this.#poisoned.set(sourceName(unit.source), problem);
+    const dropped = this.#units.splice(this.#units.indexOf(unit));
+    for (const { events, bytes } of dropped) {
+      this.#unitEvents -= events.length;
+      this.#unitBytes -= bytes;
+    }
+    this.#inFlight = Math.min(this.#inFlight, this.#units.length);
+    for (const resolve of this.#quietWaiters.splice(0)) resolve();
     void this.#reset(undefined, new AstraError(problem.kind, problem.code, problem.detail));
   }
 
@@ -530,13 +542,11 @@ export class ShardRuntime {
   async #reset(source: Source | undefined, error: unknown): Promise<void> {
     if (this.#state !== 'running') return;
     this.#state = 'resetting';
-    const poisoned = error instanceof PoisonedInput;
-    if (poisoned && source) this.#poisoned.set(sourceName(source), error.problem);
+    if (source && !(error instanceof AstraError)) this.#poison(source, error);
     this.#kit.onReset(this.shard, error);
-    // What was decided before the fault is right, and may be in a commit under way: let it land.
-    const after = source ? undefined : 0;
     await this.#close();
-    if (after === undefined) await this.#drain();
+    // What was decided before the fault is right, and may be in a commit under way: let it land.
+    await this.#drain();
     this.#forget();
     for (;;) {
       if (this.stopped) return;
@@ -572,6 +582,17 @@ export class ShardRuntime {
         await new Promise<void>((resolve) => this.#kit.clock.after(commitRetryMinMs, resolve));
       }
     }
+  }
+
+  /** An input that fails even when it is to be parked is a defect of the kernel itself. */
+  #poison(source: Source, error: unknown): void {
+    const name = sourceName(source);
+    if (this.#poisoned.has(name)) this.#kit.onDefect(error);
+    const problem: Problem =
+      error instanceof PoisonedInput
+        ? error.problem
+        : { kind: 'contained', code: 'internal', detail: error instanceof Error ? error.message : String(error) };
+    this.#poisoned.set(name, problem);
   }
 
   /** Waits until the units decided so far are committed. */

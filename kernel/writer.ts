@@ -144,10 +144,9 @@ export class Writer {
       return;
     }
     const half = units.length >> 1;
-    const before = shard.committed.seq;
     await this.#commit([buildPart(shard, units.slice(0, half))]);
-    if (!shard.running || shard.committed.seq < ((units[half - 1] as Unit).marks.seq ?? before)) return;
-    await this.#commit([buildPart(shard, units.slice(half))]);
+    const rest = units.slice(half);
+    if (!shard.stopped && shard.holds(rest[0] as Unit)) await this.#commit([buildPart(shard, rest)]);
   }
 
   /** The connection died during the commit: claim the same shards again, which fences a straggler, then compare. */
