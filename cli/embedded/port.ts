@@ -1,4 +1,6 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { unavailableError } from '../exit-code.ts';
 
 /** Whether nothing listens on a loopback port (and this account may listen there). */
@@ -25,6 +27,13 @@ export async function choosePort(
     throw portInUse(what, wanted);
   }
   return remembered !== undefined && (await isFree(remembered)) ? remembered : freePort();
+}
+
+/** The port that a server's directory remembers in its file `port`; undefined when it does not. */
+export function rememberedPort(directory: string): number | undefined {
+  const path = join(directory, 'port');
+  const port = existsSync(path) ? Number(readFileSync(path, 'utf8')) : 0;
+  return Number.isInteger(port) && port > 0 && port < 65_536 ? port : undefined;
 }
 
 export const portInUse = (what: string, port: number) =>

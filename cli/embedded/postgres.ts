@@ -1,8 +1,8 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { serversOrphanMs, serversStartMs } from '../bounds.ts';
 import { lock, writePrivate } from '../data-directory.ts';
-import { choosePort, isFree, portInUse } from './port.ts';
+import { choosePort, isFree, portInUse, rememberedPort } from './port.ts';
 import { postgresBinaries } from './postgres-binaries.ts';
 import {
   checkPostgresVersion,
@@ -44,7 +44,8 @@ const stopSignals = ['SIGINT', 'SIGQUIT'] as const;
  * `server_not_started` (with what the server said).
  */
 export async function startPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
-  const { dataDir: directory, log = () => undefined } = options;
+  const { log = () => undefined } = options;
+  const directory = resolve(options.dataDir);
   if (mkdirSync(directory, { recursive: true }) !== undefined) chmodSync(directory, 0o711);
   const unlock = lock(directory);
   const startedFile = join(directory, 'pid');
@@ -98,13 +99,4 @@ function isReady(pidFile: string): boolean {
   } catch {
     return false;
   }
-}
-
-function rememberedPort(directory: string): number | undefined {
-  const path = join(directory, 'port');
-  if (!existsSync(path)) return undefined;
-  const port = Number(readFileSync(path, 'utf8'));
-  if (Number.isInteger(port) && port > 0 && port < 65_536) return port;
-  rmSync(path);
-  return undefined;
 }
