@@ -1,62 +1,19 @@
 import pg from 'pg';
 import { AstraError } from '../errors.ts';
-import { connectMs, statementMs } from './bounds.ts';
+import {
+  answerMs,
+  connectMs,
+  keepAliveMs,
+  readAnswerMs,
+  readConnectionsMax,
+  readStatementMs,
+  statementMs,
+} from './bounds.ts';
+import type { Queryable } from './dictionary.ts';
+import { isLost, postgresError } from './postgres-error.ts';
 
-/** Postgres's own complaint, as `pg` throws it: it has a SQLSTATE. */
-export const sqlState = (error: unknown): string | undefined => {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && error instanceof pg.DatabaseError ? code : undefined;
-};
-
-/** A failure of Postgres as an operating error. Statement texts and values never leave this file. */
-export function postgresError(error: unknown): AstraError {
-  if (error instanceof AstraError) return error;
-  const state = sqlState(error);
-  if (state === undefined)
-    return new AstraError('unavailable', 'postgres_unavailable', `Postgres does not answer (${reason(error)})`, {
-      cause: error,
-    });
-  if (/^(22|23|54)/.test(state))
-    return new AstraError('rejected', 'data_refused', `Postgres refuses the data (SQLSTATE ${state})`, {
-      cause: error,
-    });
-  if (state.startsWith('53'))
-    return new AstraError('overloaded', 'postgres_overloaded', `Postgres is out of resources (SQLSTATE ${state})`, {
-      cause: error,
-    });
-  if (/^(40|57|08|55)/.test(state))
-    return new AstraError(
-      'unavailable',
-      'postgres_unavailable',
-      `Postgres does not take the statement now (SQLSTATE ${state})`,
-      { cause: error },
-    );
-  if (state.startsWith('28') || state === '3D000')
-    return new AstraError(
-      'unavailable',
-      'postgres_refuses',
-      `Postgres refuses the connection (SQLSTATE ${state}): check user, password and database of DATABASE_URL`,
-      { cause: error },
-    );
-  return new AstraError(
-    'corrupt',
-    'postgres_unexpected',
-    `Postgres answered with SQLSTATE ${state}: is the schema of this version?`,
-    { cause: error },
-  );
-}
-
-const reason = (error: unknown): string => {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string'
-    ? code
-    : error instanceof Error
-      ? (error.message.split('\n')[0] ?? 'unknown')
-      : 'unknown';
-};
-
-/** One connection that comes back: it is made when it is needed, and made anew after it has failed. */
-export class SteadyConnection {
+/** One connection that comes back: made when it is needed, and made anew after it was lost. */
+export class SteadyConnection implements Queryable {
   readonly #url: string;
   readonly #name: string;
   #client: pg.Client | undefined;
@@ -68,11 +25,10 @@ export class SteadyConnection {
     this.#name = name;
   }
 
-  /** The connection. Throws `unavailable` when it cannot be made. */
+  /** The connection. Throws `unavailable` when there is none to be had. */
   async ready(): Promise<pg.Client> {
+    if (this.#closed) throw new AstraError('unavailable', 'postgres_unavailable', 'the event store was closed');
     if (this.#client) return this.#client;
-    if (this.#closed)
-      throw new AstraError('unavailable', 'postgres_unavailable', 'the connection to Postgres is closed');
     this.#connecting ??= this.#connect().finally(() => {
       this.#connecting = undefined;
     });
@@ -84,36 +40,85 @@ export class SteadyConnection {
       connectionString: this.#url,
       application_name: this.#name,
       connectionTimeoutMillis: connectMs,
-      query_timeout: statementMs,
+      statement_timeout: statementMs,
+      query_timeout: answerMs,
       keepAlive: true,
+      keepAliveInitialDelayMillis: keepAliveMs,
     });
-    client.on('error', () => this.#drop(client));
-    client.on('end', () => this.#drop(client));
+    const drop = (): void => {
+      if (this.#client === client) this.#client = undefined;
+    };
+    client.on('error', drop);
+    client.on('end', drop);
     try {
       await client.connect();
     } catch (error) {
       client.end().catch(() => {});
       throw postgresError(error);
     }
-    this.#client = client;
+    if (this.#closed) await client.end();
+    else this.#client = client;
     return client;
   }
 
-  #drop(client: pg.Client): void {
-    if (this.#client === client) this.#client = undefined;
+  /** Rows of a statement that changes nothing, or may be repeated. Throws what {@link postgresError} makes of a failure. */
+  async rows<R extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<R[]> {
+    const client = await this.ready();
+    try {
+      return (await client.query<R>(text, [...values])).rows;
+    } catch (error) {
+      if (isLost(error)) this.abandon(client);
+      throw postgresError(error);
+    }
   }
 
-  /** Gives the connection up, whatever is under way on it. */
-  abandon(): void {
-    const client = this.#client;
-    this.#client = undefined;
-    client?.end().catch(() => {});
+  /** Gives a connection up, whatever is under way on it; the next use makes another. */
+  abandon(client: pg.Client): void {
+    if (this.#client === client) this.#client = undefined;
+    client.end().catch(() => {});
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    await this.#connecting?.catch(() => {});
     const client = this.#client;
     this.#client = undefined;
     await client?.end().catch(() => {});
+  }
+}
+
+/** The connections that read: a few, so that a long read holds up no other. */
+export class ReadPool implements Queryable {
+  readonly pool: pg.Pool;
+  #closing: Promise<void> | undefined;
+
+  constructor(url: string, name: string) {
+    this.pool = new pg.Pool({
+      connectionString: url,
+      application_name: name,
+      max: readConnectionsMax,
+      connectionTimeoutMillis: connectMs,
+      statement_timeout: readStatementMs,
+      query_timeout: readAnswerMs,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: keepAliveMs,
+    });
+    // An idle connection that dies is replaced at its next use; without a listener it would end the process.
+    this.pool.on('error', () => {});
+  }
+
+  /** Rows of a statement, prepared when `name` is given. Throws what {@link postgresError} makes of a failure. */
+  async rows<R extends pg.QueryResultRow>(text: string, values: readonly unknown[], name?: string): Promise<R[]> {
+    try {
+      const query = { text, values: [...values] };
+      return (await this.pool.query<R>(name === undefined ? query : { name, ...query })).rows;
+    } catch (error) {
+      throw postgresError(error);
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.pool.end();
+    return this.#closing;
   }
 }

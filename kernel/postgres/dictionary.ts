@@ -1,89 +1,94 @@
 import type pg from 'pg';
 import type { StoredEvent } from '../event.ts';
 
+/** The names an event has codes for. */
+type Names = Pick<StoredEvent, 'org' | 'actorType' | 'type'>;
+
+/** Whatever runs a statement: the connection that commits, or the pool that reads. */
+export interface Queryable {
+  rows<R extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<R[]>;
+}
+
 /**
- * Codes for names. A name gets its code in a transaction of its own before its first use, and keeps it for ever; so codes
- * may be remembered without asking again.
+ * Codes for names of orgs and event types. A name gets its code in a transaction of its own before its first use, and keeps
+ * it for ever; so what is known once needs no second look.
  */
 export class Dictionary {
   readonly #orgs = new Map<string, number>();
-  readonly #types = new Map<string, number>();
-  readonly #orgNames = new Map<number, string>();
-  readonly #typeNames = new Map<number, readonly [actorType: string, name: string]>();
+  readonly #types = new Map<string, Map<string, number>>();
+  readonly #orgNames: string[] = [];
+  readonly #typeNames: (readonly [actorType: string, type: string])[] = [];
 
-  org(name: string): number | undefined {
+  orgCode(name: string): number | undefined {
     return this.#orgs.get(name);
   }
 
-  type(actorType: string, name: string): number | undefined {
-    return this.#types.get(`${actorType}/${name}`);
+  /** The names behind codes; undefined when one of them is not known here (yet). */
+  namesOf(org: number, type: number): Names | undefined {
+    const name = this.#orgNames[org];
+    const names = this.#typeNames[type];
+    return name === undefined || !names ? undefined : { org: name, actorType: names[0], type: names[1] };
   }
 
-  orgName(code: number): string | undefined {
-    return this.#orgNames.get(code);
+  knows(event: Names): boolean {
+    return this.#orgs.has(event.org) && this.#types.get(event.actorType)?.has(event.type) === true;
   }
 
-  typeName(code: number): readonly [actorType: string, name: string] | undefined {
-    return this.#typeNames.get(code);
+  codesOf(event: Names): { readonly org: number; readonly type: number } {
+    const org = this.#orgs.get(event.org);
+    const type = this.#types.get(event.actorType)?.get(event.type);
+    if (org === undefined || type === undefined)
+      throw new Error(`${event.actorType} ${event.type} of org ${event.org} has no code: ensure() comes first`);
+    return { org, type };
   }
 
   /** Reads everything there is. */
-  async load(client: pg.ClientBase | pg.Pool): Promise<void> {
-    const orgs = await client.query<{ code: number; name: string }>('select code, name from orgs');
-    for (const { code, name } of orgs.rows) this.#learnOrg(code, name);
-    const types = await client.query<{ code: number; actor_type: string; name: string }>(
+  async load(from: Queryable): Promise<void> {
+    for (const { code, name } of await from.rows<{ code: number; name: string }>('select code, name from orgs', []))
+      this.#learnOrg(code, name);
+    const types = await from.rows<{ code: number; actor_type: string; name: string }>(
       'select code, actor_type, name from event_types',
+      [],
     );
-    for (const { code, actor_type, name } of types.rows) this.#learnType(code, actor_type, name);
+    for (const { code, actor_type, name } of types) this.#learnType(code, actor_type, name);
   }
 
   /** Gives codes to the names in these events that have none. */
-  async ensure(client: pg.ClientBase, events: Iterable<StoredEvent>): Promise<void> {
-    const orgs = new Set<string>();
-    const types = new Map<string, readonly [string, string]>();
+  async ensure(through: Queryable, events: Iterable<Names>): Promise<void> {
     for (const { org, actorType, type } of events) {
-      if (!this.#orgs.has(org)) orgs.add(org);
-      const name = `${actorType}/${type}`;
-      if (!this.#types.has(name)) types.set(name, [actorType, type]);
-    }
-    for (const name of orgs) {
-      const row = await client.query<{ code: number }>(
-        `with made as (insert into orgs (name) values ($1) on conflict do nothing returning code)
-         select code from made union all select code from orgs where name = $1 limit 1`,
-        [name],
-      );
-      const code = row.rows[0]?.code ?? (await this.#again(client, 'select code from orgs where name = $1', [name]));
-      this.#learnOrg(code, name);
-    }
-    for (const [actorType, name] of types.values()) {
-      const row = await client.query<{ code: number }>(
-        `with made as (insert into event_types (actor_type, name) values ($1, $2) on conflict do nothing returning code)
-         select code from made union all select code from event_types where actor_type = $1 and name = $2 limit 1`,
-        [actorType, name],
-      );
-      const code =
-        row.rows[0]?.code ??
-        (await this.#again(client, 'select code from event_types where actor_type = $1 and name = $2', [
-          actorType,
-          name,
-        ]));
-      this.#learnType(code, actorType, name);
+      if (!this.#orgs.has(org)) await this.#giveOrg(through, org);
+      if (this.#types.get(actorType)?.get(type) === undefined) await this.#giveType(through, actorType, type);
     }
   }
 
-  /** Another process was first, between our insert and our look. */
-  async #again(client: pg.ClientBase, text: string, values: readonly string[]): Promise<number> {
-    const row = await client.query<{ code: number }>(text, [...values]);
-    return (row.rows[0] as { code: number }).code;
+  // A name that somebody else gave a code to meanwhile is seen by the second statement: the insert waited for its commit.
+
+  async #giveOrg(through: Queryable, name: string): Promise<void> {
+    await through.rows('insert into orgs (name) values ($1) on conflict do nothing', [name]);
+    const rows = await through.rows<{ code: number }>('select code from orgs where name = $1', [name]);
+    this.#learnOrg((rows[0] as { code: number }).code, name);
+  }
+
+  async #giveType(through: Queryable, actorType: string, name: string): Promise<void> {
+    await through.rows('insert into event_types (actor_type, name) values ($1, $2) on conflict do nothing', [
+      actorType,
+      name,
+    ]);
+    const rows = await through.rows<{ code: number }>(
+      'select code from event_types where actor_type = $1 and name = $2',
+      [actorType, name],
+    );
+    this.#learnType((rows[0] as { code: number }).code, actorType, name);
   }
 
   #learnOrg(code: number, name: string): void {
     this.#orgs.set(name, code);
-    this.#orgNames.set(code, name);
+    this.#orgNames[code] = name;
   }
 
   #learnType(code: number, actorType: string, name: string): void {
-    this.#types.set(`${actorType}/${name}`, code);
-    this.#typeNames.set(code, [actorType, name]);
+    const types = this.#types.get(actorType) ?? new Map<string, number>();
+    this.#types.set(actorType, types.set(name, code));
+    this.#typeNames[code] = [actorType, name];
   }
 }

@@ -4,10 +4,12 @@ export { migrate } from './migrate.ts';
 export { type Flaw, type Verified, verifyShard } from './verify.ts';
 
 /**
- * Opens the event store at `url`. `name` shows up in pg_stat_activity. Throws `unavailable` when Postgres does not answer,
- * and `rejected` / `postgres_not_durable` when it could lose what it acknowledges.
+ * Opens the event store at `url`; the connections show up in pg_stat_activity under `name`.
+ *
+ * Throws `unavailable` when Postgres does not answer, `rejected` / `postgres_not_durable` when it could lose what it
+ * acknowledges, and what checkSchema throws when its tables are not those of this program: {@link migrate} comes first.
  */
-export async function openPostgresLog(url: string, name: string): Promise<PostgresLog> {
+export async function openPostgresLog(url: string, name = 'astra'): Promise<PostgresLog> {
   const log = new PostgresLog(url, name);
   try {
     await log.open();

@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import pg from 'pg';
 import { AstraError } from '../errors.ts';
-import { connectMs, statementMs } from './bounds.ts';
-import { postgresError } from './connection.ts';
+import { connectMs, migrationMs } from './bounds.ts';
+import type { Queryable } from './dictionary.ts';
+import { postgresError } from './postgres-error.ts';
 
-const folder = new URL('../../migrations/', import.meta.url);
+const published = new URL('../../migrations/', import.meta.url);
 
-/** One advisory lock for all who migrate one database at once. */
-const lockKey = 0x61737472;
+/** One advisory lock for all who migrate a database at once: "astra" in ASCII. */
+const lockKey = 0x6173747261;
 
 interface Migration {
   readonly version: number;
@@ -17,7 +18,70 @@ interface Migration {
   readonly checksum: string;
 }
 
-async function migrations(): Promise<readonly Migration[]> {
+type Applied = Pick<Migration, 'version' | 'name' | 'checksum'>;
+
+/**
+ * Brings a database to this program's schema; returns the names of the migrations that were run now. Each runs in a
+ * transaction of its own, once, whoever else migrates at the same time.
+ *
+ * Migrations go forward only. Throws `rejected` / `database_newer` when a newer program has written here,
+ * `corrupt` / `migration_changed` when a published migration is not the one that was run.
+ */
+export async function migrate(url: string, folder: URL = published): Promise<readonly string[]> {
+  const known = await migrationsIn(folder);
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: connectMs,
+    query_timeout: migrationMs,
+    application_name: 'astra-migrate',
+  });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query('select pg_advisory_lock($1)', [lockKey]);
+    await client.query(
+      `create table if not exists migrations (
+         version integer not null constraint migrations_pk primary key,
+         name text not null,
+         checksum text not null,
+         run_at timestamptz not null default clock_timestamp()
+       )`,
+    );
+    const applied = await client.query<Applied>('select version, name, checksum from migrations order by version');
+    const missing = pending(known, applied.rows);
+    await refuseNewer(client, known);
+    for (const migration of missing) await run(client, migration);
+    return missing.map(({ name }) => name);
+  } catch (error) {
+    throw postgresError(error);
+  } finally {
+    // Ending the session gives the lock back too.
+    await client.end().catch(() => {});
+  }
+}
+
+/**
+ * Refuses a database that this program may not use: newer, changed, or not migrated yet. Throws as {@link migrate} does,
+ * and `rejected` / `database_not_migrated`.
+ */
+export async function checkSchema(store: Queryable): Promise<void> {
+  const known = await migrationsIn(published);
+  const there = await store.rows<{ there: boolean }>(`select to_regclass('migrations') is not null as there`, []);
+  const applied = there[0]?.there
+    ? await store.rows<Applied>('select version, name, checksum from migrations', [])
+    : [];
+  const missing = pending(known, applied);
+  if (missing.length > 0)
+    throw new AstraError(
+      'rejected',
+      'database_not_migrated',
+      `the database lacks ${missing.map(({ name }) => name).join(', ')}: run the migrations (a kernel does when it starts)`,
+    );
+  const meta = await store.rows<{ minimum_version: number }>('select minimum_version from meta', []);
+  refuseMinimum(meta[0]?.minimum_version, known);
+}
+
+async function migrationsIn(folder: URL): Promise<readonly Migration[]> {
   const names = (await readdir(folder)).filter((name) => /^\d{4}-.+\.sql$/.test(name)).sort();
   return Promise.all(
     names.map(async (name) => {
@@ -27,66 +91,53 @@ async function migrations(): Promise<readonly Migration[]> {
   );
 }
 
-/**
- * Brings the database to this program's schema; returns the names of the migrations that were run. Migrations are
- * forward-only: `rejected` / `database_newer` when the database knows one that this program does not,
- * `corrupt` / `migration_changed` when a published one differs from the one that was run.
- */
-export async function migrate(url: string): Promise<readonly string[]> {
-  const known = await migrations();
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: connectMs,
-    query_timeout: statementMs,
-    application_name: 'astra-migrate',
-  });
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    await client.query('select pg_advisory_lock($1)', [lockKey]);
-    await client.query(
-      'create table if not exists migrations (version integer constraint migrations_pk primary key, name text not null, checksum text not null, run_at timestamptz not null default now())',
-    );
-    const run = await client.query<{ version: number; name: string; checksum: string }>(
-      'select version, name, checksum from migrations order by version',
-    );
-    check(run.rows, known);
-    const done = new Set(run.rows.map(({ version }) => version));
-    const names: string[] = [];
-    for (const { version, name, sql, checksum } of known) {
-      if (done.has(version)) continue;
-      await client.query('begin');
-      await client.query(sql);
-      await client.query('insert into migrations (version, name, checksum) values ($1, $2, $3)', [
-        version,
-        name,
-        checksum,
-      ]);
-      await client.query('commit');
-      names.push(name);
-    }
-    return names;
-  } catch (error) {
-    throw postgresError(error);
-  } finally {
-    await client.end().catch(() => {});
-  }
-}
-
-function check(run: readonly { version: number; name: string; checksum: string }[], known: readonly Migration[]): void {
-  for (const { version, name, checksum } of run) {
+/** What is still to be run. */
+function pending(known: readonly Migration[], applied: readonly Applied[]): readonly Migration[] {
+  for (const { version, name, checksum } of applied) {
     const ours = known.find((migration) => migration.version === version);
-    if (!ours)
-      throw new AstraError(
-        'rejected',
-        'database_newer',
-        `the database has migration ${name}, which this program does not know: it was written by a newer Astra; run that version, or give another DATABASE_URL`,
-      );
+    if (!ours) throw newer(`it has migration ${name}`);
     if (ours.checksum !== checksum)
       throw new AstraError(
         'corrupt',
         'migration_changed',
-        `migration ${name} is not the one that was run on this database: restore the file`,
+        `expected migration ${ours.name} as it was run on this database, found another text: restore the published file`,
       );
+  }
+  return known.filter(({ version }) => !applied.some((one) => one.version === version));
+}
+
+async function refuseNewer(client: pg.Client, known: readonly Migration[]): Promise<void> {
+  const there = await client.query<{ there: boolean }>(`select to_regclass('meta') is not null as there`);
+  if (!there.rows[0]?.there) return;
+  const meta = await client.query<{ minimum_version: number }>('select minimum_version from meta');
+  refuseMinimum(meta.rows[0]?.minimum_version, known);
+}
+
+function refuseMinimum(minimum: number | undefined, known: readonly Migration[]): void {
+  const newest = known.at(-1)?.version ?? 0;
+  if (minimum !== undefined && minimum > newest)
+    throw newer(`it asks for a program that knows migration ${minimum}, and this one knows ${newest}`);
+}
+
+const newer = (why: string): AstraError =>
+  new AstraError(
+    'rejected',
+    'database_newer',
+    `the database was written by a newer Astra (${why}): start that version, or name another database or data directory`,
+  );
+
+async function run(client: pg.Client, { version, name, sql, checksum }: Migration): Promise<void> {
+  await client.query('begin');
+  try {
+    await client.query(sql);
+    await client.query('insert into migrations (version, name, checksum) values ($1, $2, $3)', [
+      version,
+      name,
+      checksum,
+    ]);
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback').catch(() => {});
+    throw error;
   }
 }
