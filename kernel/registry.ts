@@ -1,10 +1,14 @@
-import { type Address, type IdFormat, shardOf } from './address.ts';
+import { type Address, headId, type IdFormat, shardOf } from './address.ts';
 import type { Behavior } from './behavior.ts';
 import type { Shard } from './brand.ts';
 import type { EventShapes } from './codec.ts';
 
+/** Placements that are remembered: a hash each is the price of asking again. */
+const placementsMax = 16_384;
+
 /** What a program knows of actor types: their behaviors, ids, event schemas and personal fields. */
 export class Registry implements EventShapes {
+  readonly #placements = new Map<string, Shard>();
   readonly #types = new Map<string, { behavior: Behavior; head: Behavior | undefined }>();
 
   constructor(behaviors: readonly Behavior[]) {
@@ -35,6 +39,13 @@ export class Registry implements EventShapes {
   /** The shard of an address; undefined for an unknown actor type. Throws a RangeError for a malformed id. */
   shardOf(to: Address, shards: number): Shard | undefined {
     const format = this.ids(to.type);
-    return format && shardOf(to, format, shards);
+    if (!format) return undefined;
+    const name = `${to.org}/${format.placedAs ?? to.type}/${headId(to.id)}/${shards}`;
+    const known = this.#placements.get(name);
+    if (known !== undefined) return known;
+    const shard = shardOf(to, format, shards);
+    if (this.#placements.size >= placementsMax) this.#placements.clear();
+    this.#placements.set(name, shard);
+    return shard;
   }
 }
