@@ -78,3 +78,9 @@ export const doctorTimeoutMs = 3_000;
 
 /** Page of a list when following `--all`. */
 export const listPage = 500;
+
+/** How often a gateway that starts is asked whether it is ready. */
+export const readyPollMs = 50;
+
+/** A message of the embedded NATS: what a plan may take, and some (architecture.md, "Sizes"). */
+export const natsPayloadBytesMax = 8 * 1024 * 1024;
