@@ -1,0 +1,23 @@
+import type { MessagePort } from 'node:worker_threads';
+
+/** What the thread driver hands to a thread. */
+export interface ThreadTask {
+  readonly source: { readonly code: string } | { readonly module: string; readonly name: string };
+  /** The arguments, as JSON text: an array. */
+  readonly args: string;
+  readonly outputBytesMax: number;
+  readonly valueBytesMax: number;
+  readonly port: MessagePort;
+}
+
+/** What a thread says while it runs. */
+export type ThreadMessage =
+  | { readonly kind: 'started'; readonly threadId: number }
+  | { readonly kind: 'output'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
+  /** More output than allowed: it sends none any more. */
+  | { readonly kind: 'overflow' };
+
+/** What it returns: the value as JSON text, or what was thrown. */
+export type ThreadResult =
+  | { readonly ok: true; readonly json: string | undefined }
+  | { readonly ok: false; readonly name: string; readonly message: string };
