@@ -37,8 +37,6 @@ check: $(READY) ## Format, lint, types, arrows between layers, unused code, unit
 	@$(RUN) $(BIN)/tsc --noEmit -p .
 	@echo '· arrows'
 	@$(RUN) $(BIN)/depcruise --config .dependency-cruiser.mjs --output-type err-long actors bench cli examples gateway kernel projections sandbox test
-	@echo '· clock, randomness, environment'
-	@$(RUN) node test/sources.ts
 	@echo '· unused'
 	@$(RUN) $(BIN)/knip --no-progress
 	@echo '· unit tests'
