@@ -17,7 +17,7 @@ export interface ServerProcessOptions {
   readonly pidFile: string;
   /** Signals that end it, in the order tried. */
   readonly stopSignals: readonly NodeJS.Signals[];
-  /** How long it outlives this process when this one dies without stopping it. */
+  /** How long it outlives this process, in whole seconds rounded up, when this one dies without stopping it. */
   readonly orphanGraceMs: number;
 }
 
@@ -176,22 +176,31 @@ const inUse = (pid: number, mark: string, cause?: unknown) =>
     cause,
   );
 
-/** Reads a line from us (all is well) or the end of the pipe (we died): then it ends the server, if it is still that one. */
+/**
+ * Waits for a line from us (the server has ended) or for the end of the pipe (we died). Then, after the grace, it ends the
+ * server, as long as that process still is the one in the pid file.
+ */
 const watchdogScript = `
+grace=$1 pid=$2 file=$3 signals=$4
+ours() { read -r found <"$file" && [ "$found" = "$pid" ] && kill -0 "$pid"; }
 read -r word && exit 0
-sleep "$1"
-for signal in $4; do
-  read -r pid <"$3" && [ "$pid" = "$2" ] || exit 0
-  kill -s "$signal" "$2" || exit 0
+while [ "$grace" -gt 0 ]; do
+  ours || exit 0
+  sleep 1
+  grace=$((grace - 1))
+done
+for signal in $signals; do
+  ours || exit 0
+  kill -s "$signal" "$pid"
   for second in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
     sleep 1
-    kill -0 "$2" || exit 0
+    ours || exit 0
   done
 done`;
 
 function watch(pid: number, options: ServerProcessOptions): ChildProcess {
   const signals = [...options.stopSignals, 'SIGKILL'].map((signal) => signal.slice(3)).join(' ');
-  const args = [String(options.orphanGraceMs / 1000), String(pid), options.pidFile, signals];
+  const args = [String(Math.ceil(options.orphanGraceMs / 1000)), String(pid), options.pidFile, signals];
   const watchdog = spawn('/bin/sh', ['-c', watchdogScript, 'astra-watchdog', ...args], {
     detached: true,
     cwd: '/',
