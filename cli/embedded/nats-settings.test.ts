@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { natsSettings } from './nats-settings.ts';
+import { type NatsUser, natsSettings } from './nats-settings.ts';
 
 const settings = {
   port: 4333,
@@ -19,14 +19,20 @@ test('listens on loopback only, with JetStream and the given payload', () => {
   });
 });
 
-test('lets nobody in without a password when there are users, not even when the list is empty', () => {
-  expect(JSON.parse(natsSettings({ ...settings, users: [] }))).toHaveProperty('authorization', { users: [] });
+const user: NatsUser = { user: 'a', password: 'b', permissions: { publish: {}, subscribe: {} } };
+
+test('asks for a password unless it is told to serve anyone', () => {
+  expect(JSON.parse(natsSettings({ ...settings, users: [user] }))).toHaveProperty('authorization.users', [user]);
   expect(JSON.parse(natsSettings({ ...settings, users: 'anyone' }))).not.toHaveProperty('authorization');
 });
 
+test('refuses an empty list of users, which nats-server would take for an open door', () => {
+  expect(() => natsSettings({ ...settings, users: [] })).toThrow('at least one NATS user');
+});
+
 test('offers the status pages on loopback only, and only when asked', () => {
-  expect(JSON.parse(natsSettings({ ...settings, users: [] }))).not.toHaveProperty('http');
-  expect(JSON.parse(natsSettings({ ...settings, users: [], monitorPort: 8333 }))).toHaveProperty(
+  expect(JSON.parse(natsSettings({ ...settings, users: [user] }))).not.toHaveProperty('http');
+  expect(JSON.parse(natsSettings({ ...settings, users: [user], monitorPort: 8333 }))).toHaveProperty(
     'http',
     '127.0.0.1:8333',
   );

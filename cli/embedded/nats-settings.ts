@@ -37,6 +37,8 @@ export interface NatsSettings {
  */
 export function natsSettings(settings: NatsSettings): string {
   const { port, monitorPort, storeDirectory, users, maxPayloadBytes } = settings;
+  // With an empty list of users nats-server asks nobody for a password.
+  if (users.length === 0) throw new Error('expected at least one NATS user, found none');
   const content = {
     server_name: 'astra-embedded',
     host: '127.0.0.1',

@@ -13,13 +13,15 @@ export interface PostgresBinaries {
 }
 
 /**
- * Finds programs of PostgreSQL that `account` (without one: this process) can run: the installed package's own, or a copy
- * of it. The package keeps links between its libraries in a list, for an install script to make; where that did not run
- * they are made here. `ownDirectory` takes the copy when this process is not root.
+ * Finds programs of PostgreSQL that `account` (without one: this process) can run: the installed package's own, or, where
+ * the account cannot enter the checkout or the checkout cannot be written, a copy of it. The package keeps links between its
+ * libraries in a list, for an install script to make; none runs here, so they are made at the first start. `ownDirectory`
+ * takes the copy when this process is not root.
  */
 export function postgresBinaries(account: Account | undefined, ownDirectory: string): PostgresBinaries {
   const installed = installedDirectory();
   if (runs(installed, account)) return programs(installed);
+  if (tryLink(installed) && runs(installed, account)) return programs(installed);
   const copy = join(account ? hostDirectory() : ownDirectory, `postgres-${packageVersion(installed)}`);
   if (!runs(copy, account)) {
     const next = `${copy}.${process.pid}`;
@@ -88,6 +90,16 @@ function open(directory: string): void {
   }
 }
 
+/** Makes the links in the package itself; false where that cannot be written. */
+function tryLink(directory: string): boolean {
+  try {
+    link(directory);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Makes the links of the package's list `[{ source: "native/lib/libpq.so.5.18", target: "native/lib/libpq.so.5" }, …]`. */
 function link(directory: string): void {
   const list = join(directory, 'pg-symlinks.json');
@@ -95,6 +107,10 @@ function link(directory: string): void {
   const links = JSON.parse(readFileSync(list, 'utf8')) as readonly { source: string; target: string }[];
   for (const { source, target } of links) {
     const place = join(directory, target.replace(/^native\//, ''));
-    if (!existsSync(place)) symlinkSync(basename(source), place);
+    try {
+      symlinkSync(basename(source), place);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    }
   }
 }
