@@ -176,3 +176,6 @@ function faultMessage(expected: string | undefined, name: SettingName, found: un
   const hidden = name === 'apiKey' || name === 'natsPassword' || name === 'databaseUrl' || name === 'natsUrl';
   return hidden ? `${expected}` : `${expected}, found ${JSON.stringify(found)?.slice(0, 80)}`;
 }
+
+/** Whether somebody named an org, or it is the default one. */
+export const mentionsOrg = (config: Config): boolean => config.sources.org !== 'default';

@@ -34,3 +34,14 @@ export async function verifyLog(
     await log.close();
   }
 }
+
+/** How many events the log holds now: the sum of the heads. Throws as {@link verifyLog}. */
+export async function countEvents(url: string): Promise<number> {
+  const log = await openPostgresLog(url, 'astra-count');
+  try {
+    const heads = await log.heads();
+    return heads.reduce((sum, { seq }) => sum + seq, 0);
+  } finally {
+    await log.close();
+  }
+}

@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { type NatsRole, natsPermissions } from '../kernel/nats/index.ts';
+import { writePrivate } from './data-directory.ts';
+import type { NatsUser } from './embedded/index.ts';
+import { usageError } from './exit-code.ts';
+
+/** A user of the embedded NATS: the roles' own, and those made for an org. */
+const userSchema = z.object({
+  user: z.string(),
+  password: z.string(),
+  role: z.enum(['kernel', 'gateway', 'worker', 'publisher']),
+  org: z.string().optional(),
+});
+export type StoredNatsUser = z.infer<typeof userSchema>;
+
+const roles = ['kernel', 'gateway', 'worker'] as const;
+const passwordBytes = 24;
+
+/** The users in the file (0600); the roles' own are made when they are missing. */
+export function loadNatsUsers(path: string): readonly StoredNatsUser[] {
+  const kept = read(path);
+  const missing = roles.filter((role) => !kept.some(({ user }) => user === role));
+  if (missing.length === 0) return kept;
+  const users = [...kept, ...missing.map((role) => ({ user: role, password: password(), role }))];
+  write(path, users);
+  return users;
+}
+
+/** What of them may be shown. */
+export const listNatsUsers = (path: string): readonly Omit<StoredNatsUser, 'password'>[] =>
+  read(path).map(({ user, role, org }) => ({ user, role, ...(org === undefined ? {} : { org }) }));
+
+/** A user limited to one org's subjects, and its configuration for an external server. */
+export function addNatsUser(
+  path: string,
+  role: 'publisher' | 'worker',
+  org: string,
+): { readonly made: StoredNatsUser; readonly settings: NatsUser } {
+  const made: StoredNatsUser = {
+    user: `${role}-${org}-${randomBytes(4).toString('hex')}`,
+    password: password(),
+    role,
+    org,
+  };
+  write(path, [...loadNatsUsers(path), made]);
+  const [settings] = natsUserSettings([made]);
+  return { made, settings: settings as NatsUser };
+}
+
+export function revokeNatsUser(path: string, user: string): void {
+  write(
+    path,
+    read(path).filter((one) => one.user !== user),
+  );
+}
+
+/** The user that a role of this machine connects as. */
+export const roleUser = (
+  users: readonly StoredNatsUser[],
+  role: 'kernel' | 'gateway' | 'worker',
+): StoredNatsUser | undefined => users.find((one) => one.user === role);
+
+/** As the server takes them, each with the permissions of its role (nats-contract.md, "Inside"). */
+export const natsUserSettings = (users: readonly StoredNatsUser[]): readonly NatsUser[] =>
+  users.map(({ user, password: secret, role, org }) => ({
+    user,
+    password: secret,
+    permissions: natsPermissions(role as NatsRole, org),
+  }));
+
+const password = (): string => randomBytes(passwordBytes).toString('base64url');
+
+function read(path: string): readonly StoredNatsUser[] {
+  if (!existsSync(path)) return [];
+  try {
+    return z.array(userSchema).parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (cause) {
+    throw usageError(
+      'nats_users_unreadable',
+      `${path} is not readable as a list of NATS users: remove it, and the roles get new passwords`,
+      cause,
+    );
+  }
+}
+
+const write = (path: string, users: readonly StoredNatsUser[]): void =>
+  writePrivate(path, `${JSON.stringify(users, null, 2)}\n`);
