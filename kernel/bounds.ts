@@ -46,6 +46,8 @@ export const leaseRenewMs = 500;
 export const claimRetryMs = 250;
 /** Between announcements of the heads. */
 export const headsMs = 250;
+/** Between announcements of a kernel's own figures. */
+export const statsMs = 1000;
 /** Between purges of lanes and channels. */
 export const purgeMs = 1000;
 

@@ -58,6 +58,9 @@ export interface Bus {
   /** The heads of the shards that this process owns. */
   sendHeads(heads: readonly Head[]): void;
 
+  /** What a kernel process shows of itself, for `/v1/stats`: every second, best effort. */
+  sendStats(owner: string, stats: object): void;
+
   /** Heads announced by anybody. */
   onHeads(listener: (heads: readonly Head[]) => void): Promise<Subscription>;
 

@@ -22,6 +22,8 @@ export interface CommitTail {
   /** Every commit on LOG from now on; after a loss of the connection it goes on where it can, and gaps are the reader's to repair. */
   onCommit(deliver: (commit: LoggedCommit) => void): Promise<Subscription>;
   onHeads(listener: (heads: readonly Head[]) => void): Promise<Subscription>;
+  /** What kernels show of themselves, once a second (`KernelStats`). */
+  onStats(listener: (owner: string, stats: Json) => void): Promise<Subscription>;
   onConnection(listener: (state: 'lost' | 'back') => void): void;
 }
 

@@ -1,6 +1,6 @@
 import type { Address } from './address.ts';
 import type { Behavior } from './behavior.ts';
-import { claimRetryMs, headsMs, leaseMs, leaseRenewMs, purgeMs, timerTickMs } from './bounds.ts';
+import { claimRetryMs, headsMs, leaseMs, leaseRenewMs, purgeMs, statsMs, timerTickMs } from './bounds.ts';
 import { generation as asGeneration, type Generation, type Shard } from './brand.ts';
 import type { Bus, Publication, Subscription } from './bus.ts';
 import type { Clock } from './clock.ts';
@@ -219,6 +219,7 @@ class KernelProcess implements Kernel {
     this.#every(leaseRenewMs, () => this.#renew());
     this.#every(headsMs, async () => this.#announce());
     this.#every(purgeMs, () => this.#housekeep());
+    this.#every(statsMs, async () => this.#options.bus.sendStats(this.owner, this.stats()));
   }
 
   async stop(): Promise<void> {

@@ -48,6 +48,7 @@ export class MemoryBus implements Bus {
   readonly #connectionListeners: ((state: 'lost' | 'back') => void)[] = [];
   readonly #headListeners = new Set<(heads: readonly Head[]) => void>();
   readonly #heartbeatListeners = new Set<(org: string, worker: string, payload: Uint8Array) => void>();
+  readonly #statsListeners = new Set<(owner: string, stats: object) => void>();
   readonly #logListeners = new Set<(shard: Shard, message: Uint8Array) => void>();
   readonly #workListeners = new Set<(offer: WorkOffer) => void>();
   readonly #controlListeners = new Set<(org: string, worker: string, payload: Uint8Array) => void>();
@@ -209,6 +210,16 @@ export class MemoryBus implements Bus {
   sendHeads(heads: readonly Head[]): void {
     if (!this.up || this.loses('heads', 0)) return;
     for (const listener of this.#headListeners) queueMicrotask(() => listener(heads));
+  }
+
+  sendStats(owner: string, stats: object): void {
+    if (!this.up) return;
+    for (const listener of this.#statsListeners) queueMicrotask(() => listener(owner, stats));
+  }
+
+  onStats(listener: (owner: string, stats: object) => void): Subscription {
+    this.#statsListeners.add(listener);
+    return { stop: async () => void this.#statsListeners.delete(listener) };
   }
 
   async onHeads(listener: (heads: readonly Head[]) => void): Promise<Subscription> {

@@ -1,0 +1,75 @@
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { pingMs, reconnectMs, requestMs } from './bounds.ts';
+import { natsError } from './errors.ts';
+import { type Names, namesOf } from './names.ts';
+
+export interface NatsOptions {
+  /** One URL, or several with commas. User and password in it, or beside it. */
+  readonly url: string;
+  readonly user?: string;
+  readonly password?: string;
+  /** Shows up in the server's connection list. */
+  readonly name: string;
+  /** First token of every subject; `astra` by default. */
+  readonly subjectRoot?: string;
+  /** Before every stream's name; nothing by default. */
+  readonly streamPrefix?: string;
+}
+
+/** A connection and the names used on it. */
+export interface Wire {
+  readonly nc: NatsConnection;
+  readonly names: Names;
+  /** Unique to this connection's user: what it may hear. */
+  readonly inbox: string;
+  readonly connected: () => boolean;
+  readonly onConnection: (listener: (state: 'lost' | 'back') => void) => void;
+}
+
+/**
+ * Connects, and stays connected: a lost connection is tried again for ever, with jitter. Throws `unavailable` when the
+ * first one cannot be made.
+ */
+export async function openWire(options: NatsOptions): Promise<Wire> {
+  const inbox = `_INBOX.${options.user ?? 'any'}`;
+  let nc: NatsConnection;
+  try {
+    const url = options.url.split(',').map((one) => new URL(one));
+    const first = url[0] as URL;
+    nc = await connect({
+      servers: url.map(({ host }) => host),
+      name: options.name,
+      ...((options.user ?? first.username) ? { user: options.user ?? decodeURIComponent(first.username) } : {}),
+      ...((options.password ?? first.password) ? { pass: options.password ?? decodeURIComponent(first.password) } : {}),
+      timeout: requestMs,
+      pingInterval: pingMs,
+      maxPingOut: 2,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: reconnectMs,
+      reconnectJitter: reconnectMs,
+      ignoreAuthErrorAbort: true,
+      noAsyncTraces: true,
+      inboxPrefix: inbox,
+    });
+  } catch (error) {
+    throw natsError(error);
+  }
+  let connected = true;
+  const listeners: ((state: 'lost' | 'back') => void)[] = [];
+  void (async () => {
+    for await (const status of nc.status()) {
+      if (status.type !== 'disconnect' && status.type !== 'reconnect') continue;
+      connected = status.type === 'reconnect';
+      for (const listener of listeners) listener(connected ? 'back' : 'lost');
+    }
+  })();
+  return {
+    nc,
+    inbox,
+    names: namesOf(options.subjectRoot, options.streamPrefix),
+    connected: () => connected && !nc.isClosed(),
+    onConnection: (listener) => {
+      listeners.push(listener);
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { headers } from '@nats-io/nats-core';
+import type { Json, Reply } from '../envelope.ts';
+import { header } from './command-message.ts';
+import type { Wire } from './connection.ts';
+import { Publisher } from './publisher.ts';
+import { Replies } from './replies.ts';
+
+export interface PublishOptions {
+  readonly idempotencyKey?: string;
+  readonly traceparent?: string;
+}
+
+/** A program that publishes into Astra (nats-contract.md, "Publishing in"). */
+export class InPublisher {
+  readonly #wire: Wire;
+  readonly #org: string;
+  readonly #publisher: Publisher;
+  readonly #replies: Replies;
+
+  constructor(wire: Wire, org: string, client: string) {
+    this.#wire = wire;
+    this.#org = org;
+    this.#publisher = new Publisher(wire);
+    this.#replies = new Replies(wire, org, client);
+  }
+
+  /** Resolves once the publication is queued; its reply, which comes after the commit, is `reply`. */
+  async publish(
+    verb: string,
+    body: Json,
+    timeoutMs: number,
+    options: PublishOptions = {},
+  ): Promise<{ readonly sequence: number; readonly reply: Promise<Reply> }> {
+    const { replyTo, answer, forget } = this.#replies.expect(timeoutMs);
+    const h = headers();
+    h.set(header.replyTo, replyTo);
+    if (options.idempotencyKey !== undefined) h.set(header.idempotencyKey, options.idempotencyKey);
+    if (options.traceparent !== undefined) h.set(header.traceparent, options.traceparent);
+    answer.catch(() => {});
+    try {
+      const sequence = await this.#publisher.publish(
+        `${this.#wire.names.root}.in.${this.#org}.${verb}`,
+        Buffer.from(JSON.stringify(body)),
+        h,
+      );
+      return { sequence, reply: answer as Promise<Reply> };
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#publisher.close();
+    this.#replies.close();
+    await this.#wire.nc.close();
+  }
+}

@@ -1,0 +1,96 @@
+import type { Msg, MsgHdrs, Subscription } from '@nats-io/nats-core';
+import { AstraError } from '../errors.ts';
+import { pubAckMs, publishesInFlightMax, sweepMs } from './bounds.ts';
+import type { Wire } from './connection.ts';
+import { natsError } from './errors.ts';
+
+interface Pending {
+  readonly resolve: (sequence: number) => void;
+  readonly reject: (error: AstraError) => void;
+  readonly deadlineMs: number;
+}
+
+/**
+ * JetStream publishes with their PubAcks, many in flight at once: one subscription hears all the acknowledgements, and
+ * order on the wire is the order of calls.
+ */
+export class Publisher {
+  readonly #wire: Wire;
+  readonly #subscription: Subscription;
+  readonly #prefix: string;
+  readonly #pending = new Map<string, Pending>();
+  readonly #sweep: NodeJS.Timeout;
+  #counter = 0;
+
+  constructor(wire: Wire) {
+    this.#wire = wire;
+    this.#prefix = `${wire.inbox}.ack${process.pid}${Math.trunc(performance.now() * 1000)}.`;
+    this.#subscription = wire.nc.subscribe(`${this.#prefix}*`, { callback: (_error, message) => this.#acked(message) });
+    this.#sweep = setInterval(() => this.#expire(), sweepMs);
+    this.#sweep.unref();
+    wire.onConnection((state) => {
+      if (state === 'lost') this.#failAll('the connection to NATS was lost before the message was acknowledged');
+    });
+  }
+
+  /** Resolves with the stream's sequence once the message is stored. Throws `unavailable`, `overloaded` or `rejected`. */
+  publish(subject: string, payload: Uint8Array, headers?: MsgHdrs): Promise<number> {
+    if (!this.#wire.connected())
+      return Promise.reject(new AstraError('unavailable', 'bus_unavailable', 'there is no connection to NATS'));
+    if (this.#pending.size >= publishesInFlightMax)
+      return Promise.reject(
+        new AstraError('overloaded', 'bus_overloaded', 'too many messages wait for their acknowledgement', {
+          retryAfterMs: 100,
+        }),
+      );
+    const token = String(++this.#counter);
+    return new Promise((resolve, reject) => {
+      this.#pending.set(token, { resolve, reject, deadlineMs: performance.now() + pubAckMs });
+      try {
+        this.#wire.nc.publish(subject, payload, { reply: this.#prefix + token, ...(headers ? { headers } : {}) });
+      } catch (error) {
+        this.#pending.delete(token);
+        reject(natsError(error));
+      }
+    });
+  }
+
+  #acked(message: Msg): void {
+    const token = message.subject.slice(this.#prefix.length);
+    const pending = this.#pending.get(token);
+    if (!pending) return;
+    this.#pending.delete(token);
+    if (message.data.length === 0 && message.headers?.code === 503) {
+      pending.reject(new AstraError('unavailable', 'bus_unavailable', 'no stream takes the message'));
+      return;
+    }
+    const ack = message.json<{ seq?: number; error?: { description?: string; err_code?: number } }>();
+    if (ack.error || ack.seq === undefined)
+      pending.reject(natsError(new Error(ack.error?.description ?? 'no acknowledgement')));
+    else pending.resolve(ack.seq);
+  }
+
+  #expire(): void {
+    const now = performance.now();
+    for (const [token, { deadlineMs, reject }] of this.#pending) {
+      // Deadlines are in order of calls.
+      if (deadlineMs > now) return;
+      this.#pending.delete(token);
+      reject(
+        new AstraError('unavailable', 'bus_unavailable', `the message was not acknowledged within ${pubAckMs} ms`),
+      );
+    }
+  }
+
+  #failAll(reason: string): void {
+    const all = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject } of all) reject(new AstraError('unavailable', 'bus_unavailable', reason));
+  }
+
+  close(): void {
+    clearInterval(this.#sweep);
+    this.#failAll('the connection to NATS is closed');
+    this.#subscription.unsubscribe();
+  }
+}
