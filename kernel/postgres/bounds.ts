@@ -33,3 +33,5 @@ export const artifactBytesMax = 256 * 1024 * 1024;
 export const artifactUploadMs = 3_600_000;
 /** Events of one page of a history. */
 export const historyEventsMax = 1000;
+/** Events of each shard that one page of the whole log looks at: 64 shards make 2,048. */
+export const historyScanEvents = 32;

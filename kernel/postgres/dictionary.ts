@@ -30,6 +30,15 @@ export class Dictionary {
     return name === undefined || !names ? undefined : { org: name, actorType: names[0], type: names[1] };
   }
 
+  /** The codes of the event types that have these names. */
+  typesLike(names: { readonly actorType?: string; readonly type?: string }): readonly number[] {
+    const codes: number[] = [];
+    for (const [actorType, types] of this.#types)
+      for (const [type, code] of types)
+        if ((names.actorType ?? actorType) === actorType && (names.type ?? type) === type) codes.push(code);
+    return codes;
+  }
+
   knows(event: Names): boolean {
     return this.#orgs.has(event.org) && this.#types.get(event.actorType)?.has(event.type) === true;
   }

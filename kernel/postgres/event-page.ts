@@ -2,6 +2,7 @@ import { epoch, micros, seq, shard } from '../brand.ts';
 import { AstraError } from '../errors.ts';
 import type { StoredEvent } from '../event.ts';
 import { readBytes, readIntegers } from './binary-array.ts';
+import { readPageBytes } from './bounds.ts';
 import type { Dictionary, Queryable } from './dictionary.ts';
 
 /**
@@ -26,6 +27,22 @@ const columns = [
 /** Wraps a query for rows of `events`, which has to be in order, into one for a page. */
 export const pageOf = (query: string): string =>
   `select ${columns.map((name) => `array_send(array_agg(e.${name})) as ${name}`).join(', ')} from (${query}) e`;
+
+/**
+ * The same, ending where the bodies become too many bytes: their sizes are known without fetching them. The first event is
+ * always in it.
+ */
+export const boundedPageOf = (query: string): string =>
+  pageOf(
+    `select * from (
+       select q.*, sum(octet_length(q.body)) over (rows unbounded preceding) - octet_length(q.body) as bytes_before
+       from (${query}) q
+     ) b where b.bytes_before < ${readPageBytes}`,
+  );
+
+/** Whether a {@link boundedPageOf} may have ended for its size. */
+export const isFull = (page: readonly StoredEvent[]): boolean =>
+  page.reduce((bytes, { body }) => bytes + body.length, 0) >= readPageBytes;
 
 /** The answer to {@link pageOf}: nulls when there was no event. */
 export type EventPage = Readonly<Record<string, Buffer | null>>;

@@ -9,13 +9,14 @@ import { type EventPage, eventsOf, pageOf } from './event-page.ts';
 /**
  *  1. Each wanted actor is a range of keys: itself alone, or everything that begins with its key.
  *  2. `lateral` makes each range one scan of the index (actor, version).
- *  3. Shard and org are compared on the rows: keys are unique by chance, not by constraint (I10).
+ *  3. Shard and org are compared behind it (`offset 0` keeps them there: the primary key would find the whole shard).
+ *     They have to be: keys are unique by chance, not by constraint (I10).
  */
 export const readActorsText = pageOf(
   `select e.* from unnest($2::int4[], $3::bytea[], $4::bytea[]) as wanted(org, low, high)
-   cross join lateral (
-     select * from events where actor >= wanted.low and actor < wanted.high and shard = $1 and org = wanted.org offset 0
-   ) e order by e.seq`,
+   cross join lateral (select * from events where actor >= wanted.low and actor < wanted.high offset 0) e
+   where e.shard = $1 and e.org = wanted.org
+   order by e.seq`,
 );
 
 /** The events of these actors, and of their families where asked for, in order of seq: one round trip. */
