@@ -22,6 +22,13 @@ export class Histogram {
     if (ms > this.#max) this.#max = ms;
   }
 
+  /** Adds what another one recorded. */
+  add(other: Histogram): void {
+    for (let i = 0; i < buckets; i++) this.#counts[i] = (this.#counts[i] as number) + (other.#counts[i] as number);
+    this.#count += other.#count;
+    if (other.#max > this.#max) this.#max = other.#max;
+  }
+
   /** The value below which this share of what was recorded lies, in milliseconds; 0 when nothing was. */
   quantile(share: number): number {
     let left = Math.ceil(this.#count * share);

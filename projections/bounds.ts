@@ -38,8 +38,12 @@ export const statsOrgsMax = 1000;
 
 /** Between two looks at Postgres's heads: how late a lost last message is found without NATS. */
 export const headsPollMs = 2000;
-/** How long a known head may be ahead of what was applied before the difference is read from Postgres: LOG usually brings it. */
+/** A gap in what LOG brought is read from Postgres after this: parts of one commit arrive together. */
 export const gapGraceMs = 50;
+/** A head that is ahead of what was applied, with nothing arriving for this long, is read from Postgres: LOG lost the last message. */
+export const behindGraceMs = 500;
+/** Between two reports of the first scan's progress. */
+export const progressMs = 500;
 /** Reads of a failing log are tried again after this, doubling up to the second bound. */
 export const retryMinMs = 100;
 export const retryMaxMs = 2000;
@@ -57,3 +61,5 @@ export const waitsMax = 10_000;
 export const waitMaxMs = 10_000;
 /** Subjects' keys kept for opening personal fields. */
 export const keysMax = 50_000;
+/** Different strings or small values of which one copy is kept. */
+export const internedMax = 100_000;

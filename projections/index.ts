@@ -1,9 +1,10 @@
 export type { AgentFilter, AgentMessageView, AgentView } from './agent-view.ts';
 export type { DeadLetterFilter, DeadLetterView, DeadTaskView, ParkedCommandView } from './dead-letter-view.ts';
+export type { ProjectionProblem } from './engine.ts';
 export type { EngineStatus, ShardState, ShardStatus } from './engine-status.ts';
 export type { GoalFilter, GoalGraphView, GoalView, GoalWaitsFor, GraphTaskView, TaskCounts } from './goal-view.ts';
 export type { Page, PageRequest } from './page.ts';
-export type { Projections, ProjectionsOptions } from './projections.ts';
+export { type Projections, type ProjectionsOptions, startProjections } from './projections.ts';
 export type { Lookup, Reads, Resource } from './reads.ts';
 export type { LatencyView, PoolView, ProjectionLagView, StatsView } from './stats-view.ts';
 export type { TaskFilter, TaskView, TaskWaitsFor, TimelineEntryView, TimelineView } from './task-view.ts';

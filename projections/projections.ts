@@ -1,10 +1,16 @@
-import type { Position, Shard } from '../kernel/brand.ts';
+import type { Position } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { EventShapes } from '../kernel/codec.ts';
 import type { CommitTail } from '../kernel/edge.ts';
 import type { Log } from '../kernel/log.ts';
+import { agents } from './agents.ts';
+import { Engine, type ProjectionProblem } from './engine.ts';
 import type { EngineStatus } from './engine-status.ts';
-import type { Reads } from './reads.ts';
+import { RunningProjection } from './projection.ts';
+import { type Reads, readsOf } from './reads.ts';
+import { work } from './work.ts';
+import { workBounds } from './work-state.ts';
+import { workers } from './workers.ts';
 
 export interface ProjectionsOptions {
   readonly log: Pick<Log, 'meta' | 'heads' | 'read' | 'keysById'>;
@@ -21,13 +27,6 @@ export interface ProjectionsOptions {
   readonly endedBytesMax?: number;
 }
 
-export interface ProjectionProblem {
-  readonly code: 'log_unavailable' | 'tail_unavailable' | 'shard_rebuilt' | 'shard_rebuilding' | 'event_refused';
-  readonly detail: string;
-  readonly shard?: Shard;
-  readonly cause?: unknown;
-}
-
 /** The read models, kept level with the log. */
 export interface Projections {
   readonly reads: Reads;
@@ -40,4 +39,36 @@ export interface Projections {
    */
   waitFor(position: Position | string, waitMs: number): Promise<'applied' | 'timeout' | 'refused' | 'unknown'>;
   stop(): Promise<void>;
+}
+
+/**
+ * Starts the read models. It returns at once: reads answer from the first event on, `level` tells when they are complete.
+ * Nothing that fails outside ends it: it says so with `onProblem` and tries again.
+ */
+export function startProjections(options: ProjectionsOptions): Projections {
+  const { log, tail, clock, shapes, onProblem, onProgress } = options;
+  const ofAgents = new RunningProjection(agents);
+  const ofWorkers = new RunningProjection(workers);
+  const ofWork = new RunningProjection(
+    work({
+      endedTasksMax: options.endedTasksMax ?? workBounds.endedTasksMax,
+      endedBytesMax: options.endedBytesMax ?? workBounds.endedBytesMax,
+    }),
+  );
+  const projections = [ofAgents, ofWork, ofWorkers];
+  const engine = new Engine({ log, tail, clock, shapes, projections, onProblem, onProgress });
+  engine.start();
+  return {
+    reads: readsOf({
+      agents: ofAgents.state,
+      work: ofWork.state,
+      workers: ofWorkers.state,
+      now: () => clock.now(),
+      status: () => engine.status(),
+    }),
+    status: () => engine.status(),
+    level: engine.level,
+    waitFor: (position, waitMs) => engine.waitFor(position, waitMs),
+    stop: () => engine.stop(),
+  };
 }

@@ -1,10 +1,18 @@
+import type { Micros } from '../kernel/brand.ts';
 import type { AgentFilter, AgentMessageView, AgentView } from './agent-view.ts';
+import { type AgentsState, agentByName, agentMessages, getAgent, listAgents } from './agents.ts';
 import type { DeadLetterFilter, DeadLetterView } from './dead-letter-view.ts';
+import type { EngineStatus } from './engine-status.ts';
 import type { GoalFilter, GoalGraphView, GoalView } from './goal-view.ts';
+import { getGoal, goalGraph, listGoals } from './goals.ts';
 import type { Page, PageRequest } from './page.ts';
+import { orgStats } from './stats.ts';
 import type { StatsView } from './stats-view.ts';
 import type { TaskFilter, TaskView, TimelineView } from './task-view.ts';
+import { getTask, listTasks, taskTimeline } from './tasks.ts';
+import type { WorkState } from './work-state.ts';
 import type { WorkerFilter, WorkerView } from './worker-view.ts';
+import { getWorker, listWorkers, type WorkersState } from './workers.ts';
 
 /**
  * What the edge reads. Every call takes the org first and sees nothing of another (I10); all of them answer from memory
@@ -44,3 +52,45 @@ export type Lookup<View> =
   | { readonly kind: 'found'; readonly view: View; readonly etag: string }
   | { readonly kind: 'unknown' }
   | { readonly kind: 'left' };
+
+/** The states behind the reads. */
+export interface ReadStates {
+  readonly agents: AgentsState;
+  readonly work: WorkState;
+  readonly workers: WorkersState;
+  readonly now: () => Micros;
+  readonly status: () => EngineStatus;
+}
+
+export function readsOf(states: ReadStates): Reads {
+  const { agents, work, workers } = states;
+  const heldBy = (org: string, worker: string): number => work.heldBy(org, worker);
+  return {
+    agents: {
+      get: (org, id) => getAgent(agents, org, id),
+      list: (org, filter, page) => listAgents(agents, org, filter, page),
+      idByName: (org, name) => agentByName(agents, org, name),
+      messages: (org, id, page) => agentMessages(agents, org, id, page),
+    },
+    goals: {
+      get: (org, id) => getGoal(work, org, id),
+      list: (org, filter, page) => listGoals(work, org, filter, page),
+      graph: (org, id) => goalGraph(work, org, id),
+    },
+    tasks: {
+      get: (org, id) => getTask(work, workers, org, id),
+      list: (org, filter, page) => listTasks(work, workers, org, filter, page),
+      timeline: (org, id) => taskTimeline(work, org, id),
+    },
+    workers: {
+      get: (org, id) => getWorker(workers, heldBy, org, id),
+      list: (org, filter, page) => listWorkers(workers, heldBy, org, filter, page),
+      serves: (org, type, pool) => workers.serves(org, type, pool),
+    },
+    deadLetters: {
+      get: (org, id) => work.deadLetters.get(org, id),
+      list: (org, filter, page) => work.deadLetters.list(org, filter, page),
+    },
+    stats: (org) => orgStats(states, org, states.now(), states.status()),
+  };
+}
