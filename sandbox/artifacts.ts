@@ -18,7 +18,7 @@ export interface ArtifactStore {
   put(
     org: string,
     content: Uint8Array | AsyncIterable<Uint8Array>,
-    options: PutOptions,
+    options?: PutOptions,
   ): Promise<{ sha256: string; size: number }>;
   /** The bytes, or those of a range; undefined when this org has none with this hash. */
   get(org: string, sha256: string, range?: ByteRange): Promise<{ info: ArtifactInfo; content: Readable } | undefined>;

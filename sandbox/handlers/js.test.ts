@@ -1,0 +1,72 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SystemClock } from '../../kernel/clock.ts';
+import type { Json } from '../../kernel/envelope.ts';
+import { threadDriver } from '../drivers/thread.ts';
+import type { Handler } from '../handler.ts';
+import { runHandler } from '../testing/run-handler.ts';
+import { js } from './js.ts';
+
+describe('js', () => {
+  let handler: Handler;
+  beforeAll(() => {
+    handler = js(threadDriver({ threads: 2, clock: new SystemClock() }));
+  });
+  afterAll(() => handler.driver?.close());
+  const run = (input: Json, options = {}) => runHandler(handler, input, options);
+
+  test('calls a function with its arguments; console is its log', async () => {
+    const ran = await run({ code: '(a, b) => { console.log("adding", a, b); return { sum: a + b } }', args: [1, 2] });
+    expect(ran.result).toEqual({ sum: 3 });
+    expect(await ran.artifact('log')).toBe('adding 1 2\n');
+    expect((await run({ code: '() => undefined' })).ending).toMatchObject({ kind: 'completed', artifacts: [] });
+  });
+
+  test('what it throws is a failure that may be tried again; what cannot work is not', async () => {
+    const threw = await run({ code: '() => { throw new RangeError("no") }' });
+    expect(threw.error).toEqual({ code: 'function_threw', message: 'RangeError: no' });
+    expect(await threw.artifact('log')).toContain('RangeError: no');
+    expect((await run({ code: '((' })).error).toMatchObject({ code: 'function_threw', retryable: false });
+    expect((await run({ module: '/etc/passwd' })).error).toMatchObject({
+      code: 'module_not_allowed',
+      retryable: false,
+    });
+    expect((await run({ code: '() => "x".repeat(3_000_000)' })).error).toMatchObject({
+      code: 'result_too_large',
+      retryable: false,
+    });
+    expect((await run({ code: '() => "x".repeat(300_000)' })).error).toMatchObject({
+      code: 'result_too_large',
+      retryable: false,
+    });
+  });
+
+  test('holds time, heap and output', async () => {
+    expect((await run({ code: '() => { for (;;); }' }, { timeoutMs: 200 })).error).toMatchObject({ code: 'timeout' });
+    const bomb = '() => { const all = []; for (;;) all.push({ n: all.length }) }';
+    expect((await run({ code: bomb }, { limits: { memoryBytes: 32 * 1024 * 1024 } })).error).toMatchObject({
+      code: 'oom',
+    });
+    expect(
+      (await run({ code: '() => { for (;;) console.log("flood") }' }, { limits: { outputBytes: 1000 } })).error,
+    ).toMatchObject({ code: 'output' });
+    expect((await run({ code: '() => "well"' })).result).toBe('well');
+  });
+
+  test('ends when it is stopped', async () => {
+    const { ending } = await run(
+      { code: '() => { for (;;); }' },
+      { started: (execution: { stop(reason: string): void }) => setTimeout(() => execution.stop('cancelled'), 100) },
+    );
+    expect(ending).toEqual({ kind: 'stopped', reason: 'cancelled' });
+  });
+
+  test.each<[string, Json]>([
+    ['neither code nor module', { args: [] }],
+    ['both', { code: '() => 1', module: '/x' }],
+    ['a name without a module', { code: '() => 1', name: 'x' }],
+    ['arguments that are no list', { code: '() => 1', args: {} }],
+    ['an unknown field', { code: '() => 1', timeout: 1 }],
+  ])('refuses %s', async (_what, input) => {
+    expect((await run(input)).error).toMatchObject({ code: 'input_invalid', retryable: false });
+  });
+});
