@@ -14,7 +14,11 @@ const cleanups: (() => unknown)[] = [];
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'astra-postgres-'));
   chmodSync(directory, 0o711);
-  cleanups.push(() => rmSync(directory, { recursive: true, force: true }));
+  cleanups.push(() => {
+    const data = dataOf(directory);
+    rmSync(directory, { recursive: true, force: true });
+    rmSync(join(data, '..'), { recursive: true, force: true });
+  });
 });
 
 afterEach(async () => {
@@ -59,9 +63,7 @@ test('starts durable, on loopback, with a password, and keeps its data and its p
 test('keeps its secrets to its owner', async () => {
   await start();
   for (const file of ['password', 'log', 'port']) expect(statSync(join(directory, file)).mode & 0o077).toBe(0);
-  const location = join(directory, 'location');
-  const data = existsSync(location) ? readFileSync(location, 'utf8').trim() : directory;
-  expect(statSync(join(data, 'data')).mode & 0o077).toBe(0);
+  expect(statSync(dataOf(directory)).mode & 0o077).toBe(0);
 });
 
 test('refuses a directory that another server of ours uses, and names its process', async () => {
