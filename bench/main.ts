@@ -1,0 +1,44 @@
+import { type Bench, type BenchArguments, runBench } from './harness.ts';
+
+/** `make bench ARGS="<name> [--seconds N] [--out DIR] [--profile] [flags]"` (docs/architecture.md; figures in docs). */
+const benches: Readonly<Record<string, () => Promise<Bench>>> = {
+  append: async () => (await import('./append.ts')).append,
+};
+
+const [name, ...rest] = process.argv.slice(2);
+const load = name === undefined ? undefined : benches[name];
+if (load === undefined) {
+  process.stderr.write(`${name === undefined ? 'Which benchmark?' : `There is no benchmark ${name}.`}\n`);
+  for (const [each, get] of Object.entries(benches))
+    process.stderr.write(`  ${each.padEnd(10)} ${(await get()).about}\n`);
+  process.exitCode = 2;
+} else {
+  const args = parse(rest);
+  if (typeof args === 'string') {
+    process.stderr.write(`${args}\n`);
+    process.exitCode = 2;
+  } else process.exitCode = (await runBench(name as string, await load(), args)) ? 0 : 1;
+}
+
+/** `--key value`, `--key=value` or `--key`; what is wrong, as text. */
+function parse(words: readonly string[]): BenchArguments | string {
+  const flags = new Map<string, string | true>();
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] as string;
+    const match = /^--([a-z][a-z-]*)(?:=(.*))?$/.exec(word);
+    if (!match) return `expected a flag, found ${word}`;
+    const next = words[i + 1];
+    if (match[2] !== undefined) flags.set(match[1] as string, match[2]);
+    else if (next !== undefined && !next.startsWith('--')) {
+      flags.set(match[1] as string, next);
+      i++;
+    } else flags.set(match[1] as string, true);
+  }
+  const seconds = flags.get('seconds');
+  if (seconds !== undefined && !(Number(seconds) > 0)) return `expected --seconds with a number, found ${seconds}`;
+  const out = flags.get('out');
+  if (out === true) return 'expected --out with a directory';
+  const profile = flags.has('profile');
+  for (const common of ['seconds', 'out', 'profile']) flags.delete(common);
+  return { seconds: seconds === undefined ? undefined : Number(seconds), out, profile, flags };
+}
