@@ -83,8 +83,8 @@ export const outputEntriesMax = 10_000;
 
 /** Between SIGTERM and SIGKILL: a cancelled task is gone within a second. */
 export const killGraceMs = 500;
-/** How long pipes may stay open after a process has ended: a child that left its group may hold them. */
-export const pipeLingerMs = 250;
+/** How long the pipes of a process that has ended are read: to their end, unless something that was not found holds them open. */
+export const pipeLingerMs = 2000;
 /** Threads with one heap limit beyond the default, kept at a time. */
 export const threadPoolsMax = 4;
 /** The heap of a function that names no limit. */

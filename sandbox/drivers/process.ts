@@ -80,6 +80,7 @@ class ProcessDriver implements Driver {
     const beganMs = clock.monotonicMs();
     this.#ready ??= this.#cleanUp();
     await this.#ready;
+    if (job.signal.aborted) return { reason: 'cancelled', wallMs: 0, dispose: async () => undefined };
     const workspace = await Workspace.create(this.#root, job.program.files);
     try {
       const run = new ProcessRun(
@@ -187,7 +188,7 @@ class ProcessRun {
       const [exitCode, exitSignal] = await this.#exited();
       // What it left running in its group, and what left the group.
       this.#signal('SIGKILL');
-      killStrays(this.#marker);
+      killStrays(this.#marker, child.pid);
       await Promise.race([closed, new Promise<void>((done) => this.#clock.after(pipeLingerMs, done))]);
       return {
         reason: this.#reason ?? 'exit',
