@@ -4,6 +4,7 @@ NODE_ENV := bin/node-env
 RUN := $(NODE_ENV) run
 BIN := node_modules/.bin
 READY := node_modules/.astra-setup
+SOURCES := $(wildcard actors bench cli docs examples gateway kernel projections sandbox test)
 
 .PHONY: help setup demo up test unit check format bench docs clean
 
@@ -11,6 +12,7 @@ help: ## Print these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Install Node.js 22 (where missing) and the dependencies
+	@:
 
 # npm runs under the Node.js that will run the code: optional native packages are chosen by the Node.js that installs.
 $(READY): package-lock.json package.json .npmrc bin/node-env bin/install-nats
@@ -36,7 +38,7 @@ check: $(READY) ## Format, lint, types, arrows between layers, unused code, unit
 	@echo '· types'
 	@$(RUN) $(BIN)/tsc --noEmit -p .
 	@echo '· arrows'
-	@$(RUN) $(BIN)/depcruise --config .dependency-cruiser.mjs --output-type err-long actors bench cli examples gateway kernel projections sandbox test
+	@$(RUN) $(BIN)/depcruise --config .dependency-cruiser.mjs --output-type err-long $(SOURCES)
 	@echo '· unused'
 	@$(RUN) $(BIN)/knip --no-progress
 	@echo '· unit tests'

@@ -11,7 +11,7 @@ const files = folders
   .flatMap((folder) => readdirSync(join(root, folder), { recursive: true }).map((path) => `${folder}/${path}`))
   .filter((path) => path.endsWith('.ts'))
   .sort();
-const product = files.filter((path) => !/^(bench|docs|examples|test)\/|\.test\.ts$/.test(path));
+const product = files.filter((path) => !/^(bench|docs|examples|test)\/|\.(test|contract)\.ts$/.test(path));
 
 /** Longest file: one idea each. */
 const linesMax = 450;
