@@ -84,3 +84,6 @@ export const readyPollMs = 50;
 
 /** A message of the embedded NATS: what a plan may take, and some (architecture.md, "Sizes"). */
 export const natsPayloadBytesMax = 8 * 1024 * 1024;
+
+/** How long a stopping worker lets its tasks run on before it gives them back: well within `roleStopMs`. */
+export const workerDrainMs = 3_000;

@@ -24,7 +24,7 @@ import { Secret } from './secret.ts';
  *   api-key     the first API key (0600)
  *   nats-users  users of the embedded NATS and their passwords (0600)
  *   worker-name the worker's own: it is the same one after a restart
- *   postgres/ nats/ artifacts/
+ *   postgres/ nats/ artifacts/ work/
  *
  * A directory of a newer layout is refused before anything in it is touched.
  */
@@ -53,6 +53,7 @@ export const dataPaths = (directory: string) => ({
   natsUsers: join(directory, 'nats-users'),
   workerName: join(directory, 'worker-name'),
   artifacts: join(directory, 'artifacts'),
+  work: join(directory, 'work'),
   postgres: join(directory, 'postgres'),
   nats: join(directory, 'nats'),
 });

@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { type NatsRole, natsPermissions } from '../kernel/nats/index.ts';
+import {
+  type NatsPermissions,
+  publisherPermissions,
+  rolePermissions,
+  workerPermissions,
+} from '../kernel/nats/index.ts';
 import { writePrivate } from './data-directory.ts';
 import type { NatsUser } from './embedded/index.ts';
 import { usageError } from './exit-code.ts';
@@ -12,6 +17,9 @@ const userSchema = z.object({
   password: z.string(),
   role: z.enum(['kernel', 'gateway', 'worker', 'publisher']),
   org: z.string().optional(),
+  /** Of a worker for one org: what it may pull. */
+  pools: z.array(z.string()).optional(),
+  types: z.array(z.string()).optional(),
 });
 export type StoredNatsUser = z.infer<typeof userSchema>;
 
@@ -32,22 +40,25 @@ export function loadNatsUsers(path: string): readonly StoredNatsUser[] {
 export const listNatsUsers = (path: string): readonly Omit<StoredNatsUser, 'password'>[] =>
   read(path).map(({ user, role, org }) => ({ user, role, ...(org === undefined ? {} : { org }) }));
 
-/** A user limited to one org's subjects, and its configuration for an external server. */
-export function addNatsUser(
-  path: string,
-  role: 'publisher' | 'worker',
-  org: string,
-): { readonly made: StoredNatsUser; readonly settings: NatsUser } {
-  const made: StoredNatsUser = {
-    user: `${role}-${org}-${randomBytes(4).toString('hex')}`,
-    password: password(),
-    role,
-    org,
-  };
-  write(path, [...loadNatsUsers(path), made]);
-  const [settings] = natsUserSettings([made]);
-  return { made, settings: settings as NatsUser };
+/** For whom a user is made. */
+export type NatsGrant =
+  | { readonly role: 'publisher'; readonly org: string }
+  | {
+      readonly role: 'worker';
+      readonly org: string;
+      readonly pools: readonly string[];
+      readonly types: readonly string[];
+    };
+
+/** A new user limited to one org's subjects, and its configuration for a server. */
+export function makeNatsUser(grant: NatsGrant): { readonly made: StoredNatsUser; readonly settings: NatsUser } {
+  const user = `${grant.role}-${grant.org}-${randomBytes(4).toString('hex')}`;
+  const limits = grant.role === 'worker' ? { pools: [...grant.pools], types: [...grant.types] } : {};
+  const made: StoredNatsUser = { user, password: password(), role: grant.role, org: grant.org, ...limits };
+  return { made, settings: settingsOf(made) };
 }
+
+export const storeNatsUser = (path: string, made: StoredNatsUser): void => write(path, [...loadNatsUsers(path), made]);
 
 export function revokeNatsUser(path: string, user: string): void {
   write(
@@ -63,12 +74,21 @@ export const roleUser = (
 ): StoredNatsUser | undefined => users.find((one) => one.user === role);
 
 /** As the server takes them, each with the permissions of its role (nats-contract.md, "Inside"). */
-export const natsUserSettings = (users: readonly StoredNatsUser[]): readonly NatsUser[] =>
-  users.map(({ user, password: secret, role, org }) => ({
-    user,
-    password: secret,
-    permissions: natsPermissions(role as NatsRole, org),
-  }));
+export const natsUserSettings = (users: readonly StoredNatsUser[]): readonly NatsUser[] => users.map(settingsOf);
+
+function settingsOf(of: StoredNatsUser): NatsUser {
+  const { publish, subscribe } = permissionsOf(of);
+  return {
+    user: of.user,
+    password: of.password,
+    permissions: { publish: { allow: publish }, subscribe: { allow: subscribe } },
+  };
+}
+
+function permissionsOf({ user, role, org, pools = [], types = [] }: StoredNatsUser): NatsPermissions {
+  if (org === undefined) return rolePermissions(role, user);
+  return role === 'worker' ? workerPermissions(org, user, pools, types) : publisherPermissions(org, user);
+}
 
 const password = (): string => randomBytes(passwordBytes).toString('base64url');
 

@@ -50,15 +50,15 @@ tasks:
       {
         key: 'a',
         type: 'shell',
-        input: { command: 'ls /tmp/a b ${inputs.dir}', depth: 3, note: 'd=3', deep: false, more: { a: [1] } },
+        input: { command: `ls /tmp/a b \${inputs.dir}`, depth: 3, note: 'd=3', deep: false, more: { a: [1] } },
       },
     ],
   });
 });
 
 test('an input cannot change the structure of the plan', () => {
-  const value = '"}, {key: evil, type: shell}]\n- x: "${inputs.b}';
-  const plan = parse('inputs: { a: "", b: "" }\ntasks: [{ key: k, type: t, input: "${inputs.a}" }]', `a=${value}`);
+  const value = `"}, {key: evil, type: shell}]\n- x: "\${inputs.b}`;
+  const plan = parse(`inputs: { a: "", b: "" }\ntasks: [{ key: k, type: t, input: "\${inputs.a}" }]`, `a=${value}`);
   expect(plan.goal['plan']).toEqual({ tasks: [{ key: 'k', type: 't', input: value }] });
 });
 
@@ -74,7 +74,7 @@ test.each([
   ['an input without a value', 'inputs: { a: x }\ntasks: []', ['a'], 'input_invalid'],
   ['a required input left out', 'inputs: { a: {} }\ntasks: []', [], 'input_missing'],
   ['a number that is none', 'inputs: { a: 1 }\ntasks: []', ['a=x'], 'input_invalid'],
-  ['an undeclared reference', 'tasks: [{ key: "${inputs.a}" }]', [], 'input_unknown'],
+  ['an undeclared reference', `tasks: [{ key: "\${inputs.a}" }]`, [], 'input_unknown'],
 ])('%s is refused', (_, content, inputs, expected) => {
   expect(code(() => parse(content, ...inputs))).toBe(expected);
 });

@@ -72,7 +72,8 @@ const url = (schemes: readonly string[]) => {
 };
 
 export const orgPattern = /^[a-z0-9-]{1,40}$/;
-const wordPattern = /^[a-z0-9_-]{1,64}$/;
+/** Pools and task types. */
+export const wordPattern = /^[a-z0-9_-]{1,64}$/;
 const optional = <T>(schema: z.ZodType<T>): z.ZodType<T | undefined> => schema;
 
 export const settings = {
@@ -171,7 +172,7 @@ export const settings = {
       (all) => all.length > 0,
       'expected at least one pool',
     ),
-    fallback: ['default'],
+    fallback: ['default'] as readonly string[],
   }),
   allowDriver: setting({
     flag: 'allow-driver',
@@ -179,7 +180,22 @@ export const settings = {
     env: ['ASTRA_ALLOW_DRIVER'],
     description: 'sandbox drivers a worker may use; `process` gives tasks all the rights of its user',
     schema: list(/^(thread|process)$/, 'expected drivers out of thread and process, separated by commas'),
-    fallback: ['thread'],
+    fallback: ['thread'] as readonly string[],
+  }),
+  allowPrivate: setting({
+    placeholder: 'HOSTS',
+    env: ['ASTRA_ALLOW_PRIVATE'],
+    description: 'hosts that tasks of type http may reach although they are private or loopback, separated by commas',
+    schema: list(/^[A-Za-z0-9.*:_[\]-]+$/, 'expected hosts separated by commas'),
+    fallback: [] as readonly string[],
+  }),
+  artifacts: setting({
+    flag: 'artifacts',
+    placeholder: 'PLACE',
+    env: ['ASTRA_ARTIFACTS'],
+    description: 'where artifacts are kept: files (in the data directory, which roles share) or postgres',
+    schema: z.enum(['files', 'postgres'], { error: 'expected files or postgres' }),
+    fallback: 'files' as 'files' | 'postgres',
   }),
   workerName: setting({
     flag: 'name',

@@ -9,7 +9,7 @@ export function completionCommand(program: Command, host: Host): void {
     .addArgument(new Argument('<shell>').choices(shells))
     .addHelpText(
       'after',
-      '\nExamples:\n  $ source <(astra completion bash)\n  $ astra completion zsh > "${fpath[1]}/_astra"\n  $ astra completion fish > ~/.config/fish/completions/astra.fish',
+      '\nExamples:\n  $ source <(astra completion bash)\n  $ astra completion zsh > $fpath[1]/_astra\n  $ astra completion fish > ~/.config/fish/completions/astra.fish',
     )
     .action((shell: Shell) => host.terminal.out(completionScript(shell, program)));
 }

@@ -2,8 +2,7 @@ import type { Command } from 'commander';
 import type { Config } from '../config.ts';
 import { examples, type Host, runs } from '../program.ts';
 import type { RoleLogger } from '../roles/role-logger.ts';
-import { roleLogger } from '../roles/role-logger.ts';
-import { runRole, type StartedRole } from '../roles/role-process.ts';
+import type { StartedRole } from '../roles/role-process.ts';
 import type { SettingName } from '../settings.ts';
 
 type StartRole = (config: Config, logger: RoleLogger) => Promise<StartedRole>;
@@ -28,14 +27,25 @@ const roles: readonly Role[] = [
   {
     name: 'gateway',
     description: 'run one gateway: HTTP, answered from memory',
-    settings: ['host', 'port', 'databaseUrl', 'natsUrl', 'dataDir', 'logLevel'],
+    settings: ['host', 'port', 'databaseUrl', 'natsUrl', 'artifacts', 'dataDir', 'logLevel'],
     load: async () => (await import('../roles/gateway.ts')).startGatewayRole,
     example: 'astra gateway --port 8080 --database-url postgres://… --nats-url nats://…',
   },
   {
     name: 'worker',
     description: 'run one worker: takes tasks and runs them in a sandbox',
-    settings: ['org', 'slots', 'pools', 'allowDriver', 'workerName', 'databaseUrl', 'natsUrl', 'dataDir', 'logLevel'],
+    settings: [
+      'org',
+      'slots',
+      'pools',
+      'allowDriver',
+      'workerName',
+      'artifacts',
+      'databaseUrl',
+      'natsUrl',
+      'dataDir',
+      'logLevel',
+    ],
     load: async () => (await import('../roles/worker.ts')).startWorkerRole,
     example: 'astra worker --pools default,gpu --slots 8 --nats-url nats://…',
   },
@@ -47,9 +57,10 @@ export function roleCommands(program: Command, host: Host): void {
     const command = program.command(name).description(description);
     examples(command, example);
     runs(command, host, settings, async ({ config }) => {
-      const start = await load();
+      const { roleLogger } = await import('../roles/role-logger.ts');
+      const { runRole } = await import('../roles/role-process.ts');
       const logger = roleLogger(name, config.logLevel);
-      await runRole({ logger, start: () => start(config, logger) });
+      await runRole({ logger, start: async () => (await load())(config, logger) });
     });
   }
 }

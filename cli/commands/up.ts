@@ -3,7 +3,7 @@ import { exitCode } from '../exit-code.ts';
 import { examples, type Host, runs } from '../program.ts';
 import type { SettingName } from '../settings.ts';
 import { jsonOutput, terminalOutput } from '../supervisor/output.ts';
-import { interrupted, startUp, type Up } from '../supervisor/up.ts';
+import type { Up } from '../supervisor/up.ts';
 import { astraVersion } from './version.ts';
 
 const upSettings: readonly SettingName[] = [
@@ -37,6 +37,7 @@ export function upCommand(program: Command, host: Host): void {
   runs(command, host, upSettings, async ({ config, terminal, json, options, exit }) => {
     const output =
       terminal.interactive && !json ? terminalOutput(terminal.out, terminal.paint) : jsonOutput(terminal.out);
+    const { interrupted, startUp } = await import('../supervisor/up.ts');
     const stopping = new AbortController();
     let running: Up | undefined;
     const stop = () => {

@@ -2,12 +2,12 @@ import type { Command } from 'commander';
 import { exitCode } from '../exit-code.ts';
 import { examples, type Host, runs, storeSettings } from '../program.ts';
 import { databaseOf } from '../store.ts';
-import { verifyLog } from '../verify-log.ts';
 
 export function verifyCommand(program: Command, host: Host): void {
   const command = program.command('verify').description('recompute the hash chain of every stored event');
   examples(command, 'astra verify', 'astra verify --database-url postgres://… --json');
   runs(command, host, storeSettings, async ({ config, terminal, json, exit }) => {
+    const { verifyLog } = await import('../verify-log.ts');
     const progress = (done: number, of: number) => {
       if (terminal.interactive && !json)
         terminal.err(`\r\x1b[2K${done < of ? `verifying shard ${done} of ${of}` : ''}`);

@@ -1,9 +1,9 @@
-import { connect } from 'node:net';
 import { openPostgresLog } from '../../kernel/postgres/index.ts';
 import { doctorTimeoutMs } from '../bounds.ts';
 import { clientOf } from '../client.ts';
 import type { Config } from '../config.ts';
 import { running } from '../data-directory.ts';
+import { natsGreeting } from '../nats-greeting.ts';
 import { redactUrl } from '../secret.ts';
 import { bad, type Finding, failed, ok, skipped, warning } from './finding.ts';
 
@@ -49,34 +49,14 @@ async function postgres(url: string): Promise<readonly Finding[]> {
   }
 }
 
-/** A server greets before it asks who is there: enough to see that it answers, and what it can do. */
-function natsServer(url: string): Promise<Finding> {
+async function natsServer(url: string): Promise<Finding> {
   const shown = redactUrl(url);
-  const advice = `check that ${shown} is right and the server runs with JetStream (nats-server -js)`;
-  return new Promise((resolve) => {
-    const { hostname, port } = new URL(url.split(',')[0] ?? url);
-    let greeting = '';
-    const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 4222) });
-    socket.setEncoding('utf8');
-    socket.setTimeout(doctorTimeoutMs, () =>
-      socket.destroy(new Error(`no greeting within ${doctorTimeoutMs / 1000} s`)),
-    );
-    socket.on('error', (error: NodeJS.ErrnoException) =>
-      resolve(bad('nats', `${shown} does not answer (${error.code ?? error.message})`, advice)),
-    );
-    socket.on('data', (part) => {
-      greeting += part;
-      if (greeting.includes('\r\n')) socket.destroy();
-    });
-    socket.on('close', () => resolve(greeted(shown, greeting, advice)));
-  });
-}
-
-function greeted(shown: string, greeting: string, advice: string): Finding {
-  if (!greeting.startsWith('INFO ')) return bad('nats', `what answers at ${shown} is not NATS`, advice);
-  const info = JSON.parse(greeting.slice(5)) as { version?: string; jetstream?: boolean; max_payload?: number };
-  if (!info.jetstream) return bad('nats', `${shown}: NATS ${info.version} without JetStream`, advice);
-  return ok('nats', `${shown}: NATS ${info.version} with JetStream, messages up to ${info.max_payload} bytes`);
+  try {
+    const { version, messageBytesMax } = await natsGreeting(url);
+    return ok('nats', `${shown}: NATS ${version} with JetStream, messages up to ${messageBytesMax} bytes`);
+  } catch (error) {
+    return failed('nats', error, `check that ${shown} is right and the server runs with JetStream (nats-server -js)`);
+  }
 }
 
 async function gatewayFindings(config: Config): Promise<readonly Finding[]> {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { AstraError } from '../../kernel/errors.ts';
-import { migrate } from '../../kernel/postgres/index.ts';
+import { migrate, openPostgresStore } from '../../kernel/postgres/index.ts';
 import { gatewayReadyMs, natsPayloadBytesMax, readyPollMs, roleStartMs, roleStopMs } from '../bounds.ts';
 import type { Config } from '../config.ts';
 import { roleCredentials, roleEnvironment } from '../config.ts';
@@ -20,6 +20,7 @@ import { startNats, startPostgres } from '../embedded/index.ts';
 import { unavailableError } from '../exit-code.ts';
 import { ensureFirstKey } from '../first-key.ts';
 import { gatewayPort } from '../listen-check.ts';
+import { natsGreeting } from '../nats-greeting.ts';
 import { loadNatsUsers, natsUserSettings, roleUser } from '../nats-users.ts';
 import type { RoleSpec } from './child.ts';
 import { KeptServer } from './kept-server.ts';
@@ -70,9 +71,14 @@ async function start({ config, output, restart, version, signal }: UpOptions, un
   const { dataDir } = config;
   checkVersion(dataDir);
   const port = await gatewayPort(config.host, config.port);
+  await Promise.all([
+    config.databaseUrl && answers(config.databaseUrl.reveal()),
+    config.natsUrl && natsGreeting(config.natsUrl.reveal()),
+  ]);
   prepare(dataDir, version);
   const paths = dataPaths(dataDir);
-  undo.push(lock(dataDir));
+  const unlock = lock(dataDir);
+  undo.push(unlock);
 
   const remark = (line: string) => output.say('info', line);
   const postgres = config.databaseUrl
@@ -85,6 +91,11 @@ async function start({ config, output, restart, version, signal }: UpOptions, un
         restart,
       );
   if (postgres) undo.push(() => postgres.stop());
+  signal.throwIfAborted();
+  const databaseUrl = config.databaseUrl?.reveal() ?? (postgres as NonNullable<typeof postgres>).server.url;
+  const migrations = await migrate(databaseUrl);
+  if (migrations.length > 0) output.say('info', 'brought the database up to date', { migrations });
+  await ensureFirstKey(databaseUrl, paths.apiKey, config.org);
   signal.throwIfAborted();
   const nats = config.natsUrl
     ? undefined
@@ -102,13 +113,8 @@ async function start({ config, output, restart, version, signal }: UpOptions, un
         restart,
       );
   if (nats) undo.push(() => nats.stop());
-  signal.throwIfAborted();
 
-  const databaseUrl = config.databaseUrl?.reveal() ?? (postgres as NonNullable<typeof postgres>).server.url;
   const natsUrl = config.natsUrl?.reveal() ?? (nats as NonNullable<typeof nats>).server.url;
-  const migrations = await migrate(databaseUrl);
-  if (migrations.length > 0) output.say('info', 'brought the database up to date', { migrations });
-  await ensureFirstKey(databaseUrl, paths.apiKey, config.org);
   signal.throwIfAborted();
 
   const url = `http://${urlHost(config.host)}:${port}`;
@@ -149,6 +155,8 @@ async function start({ config, output, restart, version, signal }: UpOptions, un
         slots: config.slots,
         pools: config.pools.join(','),
         allowDriver: config.allowDriver.join(','),
+        allowPrivate: config.allowPrivate.join(',') || undefined,
+        artifacts: config.artifacts,
         workerName: config.workerName ?? workerName,
         idempotencyDays: config.idempotencyDays,
         logLevel: config.logLevel,
@@ -179,10 +187,20 @@ async function start({ config, output, restart, version, signal }: UpOptions, un
       await nats?.stop();
       await postgres?.stop();
       forgetRunning(dataDir);
-      await undo[0]?.();
+      unlock();
       return clean;
     },
   };
+}
+
+/** Whether a database that was given answers: before anything is made for it. */
+async function answers(databaseUrl: string): Promise<void> {
+  const store = openPostgresStore(databaseUrl, 'astra-up');
+  try {
+    await store.ping();
+  } finally {
+    await store.close();
+  }
 }
 
 /** An address as part of a URL: `::1` in brackets; "every address" is reached through loopback. */

@@ -1,0 +1,38 @@
+import { behaviors, parkPublication, translatePublication } from '../../actors/index.ts';
+import { SystemClock } from '../../kernel/clock.ts';
+import { startKernel } from '../../kernel/kernel.ts';
+import { openNatsBus } from '../../kernel/nats/index.ts';
+import { openPostgresLog } from '../../kernel/postgres/index.ts';
+import { SystemRandom } from '../../kernel/random.ts';
+import type { Config } from '../config.ts';
+import { databaseUrlOf, natsOptions, stopAll } from './connections.ts';
+import type { RoleLogger } from './role-logger.ts';
+import type { StartedRole } from './role-process.ts';
+
+/** One kernel: owns shards of the database, takes their lanes from NATS, and commits. */
+export async function startKernelRole(config: Config, logger: RoleLogger): Promise<StartedRole> {
+  const log = await openPostgresLog(databaseUrlOf(config, 'kernel'), 'astra-kernel');
+  const bus = await openNatsBus(natsOptions(config, 'kernel'), (message, cause) =>
+    logger.warn({ cause: String(cause) }, message),
+  );
+  let broke: (error: Error) => void = () => {};
+  const broken = new Promise<Error>((resolve) => {
+    broke = resolve;
+  });
+  const kernel = await startKernel({
+    log,
+    bus,
+    clock: new SystemClock(),
+    random: new SystemRandom(),
+    logger,
+    behaviors,
+    translate: translatePublication,
+    parkPublication,
+    idempotencyDays: config.idempotencyDays,
+    eventsFor: () => true,
+    onDefect: (error) => broke(error instanceof Error ? error : new Error(String(error))),
+  });
+  await Promise.race([kernel.ready, broken]);
+  logger.info({ owner: kernel.owner, shards: kernel.stats().shards.length }, 'kernel runs');
+  return { broken, stop: stopAll([() => kernel.stop(), () => bus.close(), () => log.close()]) };
+}

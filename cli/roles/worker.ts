@@ -1,0 +1,63 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { idFormats } from '../../actors/index.ts';
+import { SystemClock, wallMs } from '../../kernel/clock.ts';
+import { derivedId, timeId } from '../../kernel/ids.ts';
+import { openWorkerLink } from '../../kernel/nats/index.ts';
+import { SystemRandom } from '../../kernel/random.ts';
+import { processDriver, startWorker, threadDriver } from '../../sandbox/index.ts';
+import { workerDrainMs } from '../bounds.ts';
+import { astraVersion } from '../commands/version.ts';
+import type { Config } from '../config.ts';
+import { dataPaths } from '../data-directory.ts';
+import { natsOptions, openArtifacts, stopAll } from './connections.ts';
+import type { RoleLogger } from './role-logger.ts';
+import type { StartedRole } from './role-process.ts';
+import { shardsOf } from './shards.ts';
+
+/** One worker: pulls tasks over NATS and runs them with the drivers that the configuration allows. */
+export async function startWorkerRole(config: Config, logger: RoleLogger): Promise<StartedRole> {
+  const clock = new SystemClock();
+  const random = new SystemRandom();
+  const { org, pools, slots, allowDriver, workerName } = config;
+  const workerId =
+    workerName === undefined ? timeId('wk', wallMs(), random.bytes(10)) : derivedId('wk', org, 'worker', workerName);
+  const link = await openWorkerLink(natsOptions(config, 'worker'), {
+    shards: await shardsOf(config),
+    workerIds: idFormats.worker,
+    org,
+    client: workerId,
+  });
+  const artifacts = openArtifacts(config, 'worker', random);
+  const worker = await startWorker({
+    link,
+    org,
+    workerId,
+    pools,
+    slots,
+    drivers: [
+      ...(allowDriver.includes('process')
+        ? [processDriver({ allowed: allowDriver, root: join(dataPaths(config.dataDir).work, workerId), clock, random })]
+        : []),
+      ...(allowDriver.includes('thread') ? [threadDriver({ threads: slots, clock })] : []),
+    ],
+    artifacts,
+    network: { allowPrivate: config.allowPrivate },
+    log: logger,
+    clock,
+    random,
+    host: hostname(),
+    version: astraVersion,
+  });
+  await worker.registered;
+  logger.info({ workerId, slots, pools, drivers: allowDriver }, 'worker is registered');
+  return {
+    details: { workerId },
+    broken: worker.left.then(() => new Error('the worker has left')),
+    stop: stopAll([
+      () => worker.stop({ graceMs: workerDrainMs, reason: 'its process stops' }),
+      () => link.close(),
+      () => artifacts.close(),
+    ]),
+  };
+}
