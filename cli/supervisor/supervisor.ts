@@ -72,9 +72,9 @@ export class Supervisor {
     return clean;
   }
 
-  /** Kills what still runs but for `spared`: the second Ctrl-C. */
-  kill(spared: readonly string[]): void {
-    for (const child of this.#children.values()) if (!spared.includes(child.spec.name)) child.kill();
+  /** Kills what still runs: the second Ctrl-C. */
+  kill(): void {
+    for (const child of this.#children.values()) child.kill();
   }
 
   #spawn(spec: RoleSpec): Child {

@@ -181,7 +181,7 @@ async function start({ config, output, restart, version, signal }: UpOptions, un
     reload: async () => {
       if (nats) await nats.server.reload(natsUserSettings(loadNatsUsers(paths.natsUsers)));
     },
-    hurry: () => supervisor.kill([]),
+    hurry: () => supervisor.kill(),
     stop: async () => {
       const clean = await supervisor.stop();
       await nats?.stop();

@@ -1,0 +1,31 @@
+import { writeFileSync } from 'node:fs';
+import { roleLogger } from '../roles/role-logger.ts';
+import { runRole } from '../roles/role-process.ts';
+
+/**
+ * Roles for tests of the supervisor: `node role.ts <name>`, where the name says how it behaves. `TRACE` names a file that
+ * gets a line when it stops.
+ */
+const [, , name = 'well'] = process.argv;
+const logger = roleLogger(name, 'info');
+
+if (name === 'crashing') process.exit(7);
+
+await runRole({
+  logger,
+  stopMs: 60_000,
+  start: async () => {
+    if (name === 'invalid')
+      throw Object.assign(
+        new (await import('../../kernel/errors.ts')).AstraError('rejected', 'bad_setting', 'slots: expected more'),
+      );
+    return {
+      details: { pid: process.pid },
+      stop: async () => {
+        if (name.startsWith('stubborn')) await new Promise(() => {});
+        const trace = process.env['TRACE'];
+        if (trace) writeFileSync(trace, `${name}\n`, { flag: 'a' });
+      },
+    };
+  },
+});

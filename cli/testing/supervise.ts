@@ -1,0 +1,12 @@
+import { fileURLToPath } from 'node:url';
+import { Supervisor } from '../supervisor/supervisor.ts';
+
+/** A supervisor with one role, in a process of its own that a test may kill: tells the role's process id. */
+const supervisor = new Supervisor({
+  main: fileURLToPath(new URL('role.ts', import.meta.url)),
+  output: { line: () => {}, say: () => {} },
+  restart: true,
+  onChange: () => {},
+});
+const { pid } = await supervisor.start({ name: 'well', environment: {}, startMs: 30_000, stopMs: 5_000 });
+process.stdout.write(`${pid}\n`);
