@@ -67,12 +67,14 @@ async function run(context: BenchContext): Promise<Outcome> {
   const measured = nothing();
   const floor = nothing();
   const backend = await backendOf(url, 'bench-commit');
+  const directBackend = await backendOf(url, 'bench-direct');
   await context.profiled('log', async () => {
     for (let left = context.seconds; left > 0.01; left -= roundSeconds) {
       await throughLog(log, loads, Math.min(left, roundSeconds), measured, backend);
       await direct.send(
         await direct.build(loads, (measured.events / measured.ms) * Math.min(left, roundSeconds) * 1000),
         floor,
+        directBackend,
       );
       context.say(
         `${format(rate(measured))} events/s through the log, floor ${format(rate(floor))} (${(rate(measured) / rate(floor)).toFixed(2)})`,
@@ -108,7 +110,13 @@ async function run(context: BenchContext): Promise<Outcome> {
       },
       verifyEventsPerSecond: verified.eventsPerSecond,
     },
-    floor: { eventsPerSecond: Math.round(rate(floor)) },
+    floor: {
+      eventsPerSecond: Math.round(rate(floor)),
+      microsPerEvent: {
+        elapsed: round((floor.ms * 1000) / floor.events, 2),
+        cpuOfBackend: round((floor.serverCpuMs * 1000) / floor.events, 2),
+      },
+    },
     files: {
       'append.svg': lineChart('append: events a second, by commit', 'seconds', '', [
         { name: 'through the log', color: '#1f77b4', points: measured.series },
@@ -238,7 +246,8 @@ class Direct {
     return (this.#valuesMs * 1000) / this.#values;
   }
 
-  async send(ready: readonly { values: Buffer[]; events: number }[], into: Measured): Promise<void> {
+  async send(ready: readonly { values: Buffer[]; events: number }[], into: Measured, backend?: number): Promise<void> {
+    const server = backend === undefined ? undefined : processCpuMs(backend);
     const begin = performance.now();
     const before = into.ms;
     for (const { values, events } of ready) {
@@ -249,6 +258,7 @@ class Direct {
       into.series.push([(before + at - begin) / 1000, (events * 1000) / (at - from)]);
     }
     into.ms += performance.now() - begin;
+    if (server !== undefined && backend !== undefined) into.serverCpuMs += (processCpuMs(backend) ?? server) - server;
   }
 
   close(): Promise<void> {

