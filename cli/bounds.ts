@@ -21,9 +21,6 @@ export const viewTasksMax = 500;
 /** Largest plan file read: the gateway takes 8 MiB of JSON, YAML of the same plan is never four times as long. */
 export const planFileBytesMax = 32 * 1024 * 1024;
 
-/** Longest name of a thing asked for on the command line that an error repeats. */
-export const quotedTextMax = 120;
-
 /** The embedded servers: PostgreSQL may have a crash to recover from. */
 export const serversStartMs = 120_000;
 

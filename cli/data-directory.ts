@@ -160,10 +160,6 @@ export function storedApiKey(directory: string): Secret | undefined {
   return content ? new Secret(content) : undefined;
 }
 
-export function storeApiKey(directory: string, key: Secret): void {
-  writePrivate(dataPaths(directory).apiKey, `${key.reveal()}\n`);
-}
-
 /** A small text that is made once and kept. */
 export function remembered(path: string, make: () => string): string {
   const known = readIfThere(path)?.trim();

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { RoleSpec } from './child.ts';
-import { Supervisor } from './supervisor.ts';
+import type { RoleSpec } from '../cli/supervisor/child.ts';
+import { Supervisor } from '../cli/supervisor/supervisor.ts';
 
-const main = fileURLToPath(new URL('../testing/role.ts', import.meta.url));
+const main = fileURLToPath(new URL('supervised-role.ts', import.meta.url));
 const patience = { timeout: 30_000, interval: 20 };
 
 let place: string;
@@ -110,7 +110,7 @@ test('a role that does not stop is killed, and the others still stop cleanly', a
 });
 
 test('a role does not outlive a supervisor that was killed', async () => {
-  const supervisor = spawn(process.execPath, [fileURLToPath(new URL('../testing/supervise.ts', import.meta.url))], {
+  const supervisor = spawn(process.execPath, [fileURLToPath(new URL('supervising.ts', import.meta.url))], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = (await once(supervisor.stdout, 'data')) as [Buffer];

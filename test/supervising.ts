@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
-import { Supervisor } from '../supervisor/supervisor.ts';
+import { Supervisor } from '../cli/supervisor/supervisor.ts';
 
 /** A supervisor with one role, in a process of its own that a test may kill: tells the role's process id. */
 const supervisor = new Supervisor({
-  main: fileURLToPath(new URL('role.ts', import.meta.url)),
+  main: fileURLToPath(new URL('supervised-role.ts', import.meta.url)),
   output: { line: () => {}, say: () => {} },
   restart: true,
   onChange: () => {},

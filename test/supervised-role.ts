@@ -1,9 +1,9 @@
 import { writeFileSync } from 'node:fs';
-import { roleLogger } from '../roles/role-logger.ts';
-import { runRole } from '../roles/role-process.ts';
+import { roleLogger } from '../cli/roles/role-logger.ts';
+import { runRole } from '../cli/roles/role-process.ts';
 
 /**
- * Roles for tests of the supervisor: `node role.ts <name>`, where the name says how it behaves. `TRACE` names a file that
+ * Roles for tests of the supervisor: `node supervised-role.ts <name>`, where the name says how it behaves. `TRACE` names a file that
  * gets a line when it stops.
  */
 const [, , name = 'well'] = process.argv;
@@ -17,7 +17,7 @@ await runRole({
   start: async () => {
     if (name === 'invalid')
       throw Object.assign(
-        new (await import('../../kernel/errors.ts')).AstraError('rejected', 'bad_setting', 'slots: expected more'),
+        new (await import('../kernel/errors.ts')).AstraError('rejected', 'bad_setting', 'slots: expected more'),
       );
     return {
       details: { pid: process.pid },
