@@ -10,8 +10,8 @@ export const shardSilenceMs = 6000;
 export const silenceLookMs = 500;
 /** A look this late has not listened: answers may wait in the socket, so it judges nothing. */
 export const lookLateMs = 1000;
-/** A batch without an answer after this long is sent again, with the same command ids. */
-export const batchTimeoutMs = 10_000;
+/** A batch without an answer after this long is sent again, with the same command ids: an answer lost with its kernel holds up its shard for no longer. */
+export const batchTimeoutMs = 3000;
 /** Wait before a batch is sent again: doubles from the first to the second. */
 export const batchRetryMinMs = 100;
 export const batchRetryMaxMs = 5000;
@@ -93,8 +93,6 @@ export const threadHeapBytesDefault = 128 * 1024 * 1024;
 export const threadHeapBytesMin = 16 * 1024 * 1024;
 /** How long an idle thread is kept. */
 export const threadIdleMs = 60_000;
-/** Between looks at the memory of running threads. */
-export const threadLookMs = 50;
 
 // — http —
 

@@ -37,6 +37,8 @@ export interface RunningWorker {
   readonly workerId: string;
   /** One life of this process. */
   readonly incarnation: string;
+  /** Task types it runs. */
+  readonly types: readonly string[];
   /** Resolves when the kernel knows it. */
   readonly registered: Promise<void>;
   /** Takes no more, finishes what runs, reports it, and leaves. */

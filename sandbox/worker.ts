@@ -34,10 +34,10 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
 class Worker implements RunningWorker {
   readonly workerId: string;
   readonly incarnation: string;
+  readonly types: readonly string[];
   readonly registered: Promise<void>;
   readonly left: Promise<void>;
   readonly #options: WorkerOptions;
-  readonly #types: readonly string[];
   readonly #outbox: Outbox;
   readonly #registration: Registration;
   readonly #workload: Workload;
@@ -55,7 +55,7 @@ class Worker implements RunningWorker {
   constructor(options: WorkerOptions, handlers: ReadonlyMap<string, Handler>) {
     const { link, org, workerId, clock, random, log } = options;
     this.#options = options;
-    this.#types = [...handlers.keys()];
+    this.types = [...handlers.keys()];
     this.workerId = workerId;
     this.incarnation = random.bytes(8).toString('hex');
     this.#outbox = new Outbox({ link, org, clock, random, log });
@@ -109,7 +109,7 @@ class Worker implements RunningWorker {
     return {
       pools,
       slots,
-      types: this.#types,
+      types: this.types,
       drivers: drivers.map(({ name }) => name),
       host,
       version,
@@ -129,11 +129,11 @@ class Worker implements RunningWorker {
     this.#every('silence', silenceLookMs, () => this.#lookForSilence());
     this.#beat();
     log.info(
-      { workerId: this.workerId, incarnation: this.incarnation, pools, types: this.#types },
+      { workerId: this.workerId, incarnation: this.incarnation, pools, types: this.types },
       'Worker registered.',
     );
     this.#tellRegistered.resolve();
-    const routes = pools.flatMap((pool) => this.#types.map((type) => ({ pool, type })));
+    const routes = pools.flatMap((pool) => this.types.map((type) => ({ pool, type })));
     await this.#subscribe(() =>
       link.pull(org, routes, {
         credit: () => this.#workload.credit(),
@@ -173,7 +173,7 @@ class Worker implements RunningWorker {
       slots,
       free: this.#workload.free(),
       pools,
-      types: this.#types,
+      types: this.types,
       running: this.#workload.running(),
     });
   }

@@ -147,6 +147,9 @@ describe('process driver', () => {
     expect(missing.text('stderr')).toContain('ENOENT');
     const plain = await runJob(driver, sh('', { argv: ['./data'], files: [{ path: 'data', data: Buffer.from('x') }] }));
     expect(plain.outcome).toMatchObject({ reason: 'exit', exitCode: 126 });
+    const long = await runJob(driver, sh('', { argv: ['/bin/echo', 'x'.repeat(10_000_000)] }));
+    expect(long.outcome).toMatchObject({ reason: 'exit', exitCode: 126 });
+    expect(long.text('stderr')).toContain('E2BIG');
     await driver.close();
   });
 

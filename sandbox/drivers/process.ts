@@ -1,24 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, readdir } from 'node:fs/promises';
-import type { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import { AstraError } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
-import { killGraceMs, outputBytesDefault, pipeLingerMs } from '../bounds.ts';
-import {
-  type Driver,
-  type EndReason,
-  inputFile,
-  type Job,
-  type Outcome,
-  outputDirectory,
-  resultFile,
-} from '../driver.ts';
+import { type Driver, inputFile, type Job, type Outcome, outputDirectory, resultFile } from '../driver.ts';
 import type { Enforcement } from '../limits.ts';
 import { Workspace, workspacePrefix } from '../workspace.ts';
+import { type CommandProgram, type Ended, notStarted, ProcessRun } from './process-run.ts';
 import { killStrays, markerName } from './stray-processes.ts';
 
 export interface ProcessDriverOptions {
@@ -83,16 +72,8 @@ class ProcessDriver implements Driver {
     if (job.signal.aborted) return { reason: 'cancelled', wallMs: 0, dispose: async () => undefined };
     const workspace = await Workspace.create(this.#root, job.program.files);
     try {
-      const run = new ProcessRun(
-        job,
-        this.#environment(job.program.env, workspace.directory),
-        workspace.directory,
-        clock,
-      );
-      this.#running.add(run);
-      if (this.#closed) run.end('lost');
-      const ended = await run.ended;
-      this.#running.delete(run);
+      const env = this.#environment(job.program.env, workspace.directory);
+      const ended = await this.#runProcess(job, job.program, env, workspace.directory);
       return {
         ...ended,
         wallMs: clock.monotonicMs() - beganMs,
@@ -103,6 +84,20 @@ class ProcessDriver implements Driver {
       await workspace.dispose();
       throw error;
     }
+  }
+
+  async #runProcess(job: Job, program: CommandProgram, env: Record<string, string>, directory: string): Promise<Ended> {
+    let run: ProcessRun;
+    try {
+      run = new ProcessRun(job, program, env, directory, this.#options.clock);
+    } catch (error) {
+      return notStarted(job, program, error as NodeJS.ErrnoException);
+    }
+    this.#running.add(run);
+    if (this.#closed) run.end('lost');
+    const ended = await run.ended;
+    this.#running.delete(run);
+    return ended;
   }
 
   async close(): Promise<void> {
@@ -135,109 +130,5 @@ class ProcessDriver implements Driver {
     killStrays(`${this.#family}.`);
     for (const name of await readdir(this.#root))
       if (name.startsWith(workspacePrefix)) await new Workspace(join(this.#root, name)).dispose();
-  }
-}
-
-type Ended = Pick<Outcome, 'reason' | 'exitCode' | 'signal' | 'error'>;
-
-/** One process group, from its start to the death of everything in it. */
-class ProcessRun {
-  readonly ended: Promise<Ended>;
-  readonly #job: Job;
-  readonly #child: ChildProcess;
-  readonly #marker: string;
-  readonly #clock: Clock;
-  #reason: EndReason | undefined;
-  #outputBytes = 0;
-  #over = false;
-  #cancels: (() => void)[] = [];
-
-  constructor(job: Job, env: Record<string, string>, directory: string, clock: Clock) {
-    if (job.program.kind !== 'command') throw new Error('not a command');
-    this.#job = job;
-    this.#clock = clock;
-    this.#marker = env[markerName] as string;
-    const [file, ...args] = job.program.argv;
-    // Detached: leader of a session and group of its own, so that all of it can be signalled at once.
-    this.#child = spawn(file, args, { cwd: directory, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
-    this.ended = this.#follow(job.program.stdin);
-  }
-
-  /** Ends it for this reason: SIGTERM to the group, SIGKILL a moment later. */
-  end(reason: EndReason): void {
-    if (this.#reason || this.#over) return;
-    this.#reason = reason;
-    this.#signal('SIGTERM');
-    this.#cancels.push(this.#clock.after(killGraceMs, () => this.#signal('SIGKILL')));
-  }
-
-  async #follow(stdin: Uint8Array): Promise<Ended> {
-    const child = this.#child;
-    const { signal, timeoutMs } = this.#job;
-    for (const stream of ['stdout', 'stderr'] as const)
-      child[stream]?.on('data', (chunk: Buffer) => this.#output(stream, chunk)).on('error', () => undefined);
-    // A program need not read its input.
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end(stdin);
-    const cancelled = () => this.end('cancelled');
-    signal.addEventListener('abort', cancelled, { once: true });
-    if (signal.aborted) cancelled();
-    this.#cancels.push(this.#clock.after(timeoutMs, () => this.end('timeout')));
-    try {
-      const closed = new Promise<void>((done) => child.once('close', () => done()));
-      const [exitCode, exitSignal] = await this.#exited();
-      // What it left running in its group, and what left the group.
-      this.#signal('SIGKILL');
-      killStrays(this.#marker, child.pid);
-      await Promise.race([closed, new Promise<void>((done) => this.#clock.after(pipeLingerMs, done))]);
-      return {
-        reason: this.#reason ?? 'exit',
-        ...(exitCode === null ? {} : { exitCode }),
-        ...(exitSignal === null ? {} : { signal: exitSignal }),
-      };
-    } catch (error) {
-      return this.#notStarted(error as NodeJS.ErrnoException);
-    } finally {
-      this.#over = true;
-      signal.removeEventListener('abort', cancelled);
-      for (const cancel of this.#cancels) cancel();
-      child.stdin?.destroy();
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-    }
-  }
-
-  async #exited(): Promise<[number | null, NodeJS.Signals | null]> {
-    const [code, signal] = (await once(this.#child, 'exit')) as [number | null, NodeJS.Signals | null];
-    return [code, signal];
-  }
-
-  /** As a shell says it: 127 for a program that is not there, 126 for one that cannot be run. */
-  #notStarted(error: NodeJS.ErrnoException): Ended {
-    const exitCode =
-      error.code === 'ENOENT' || error.code === 'ENOTDIR' ? 127 : error.code === 'EACCES' ? 126 : undefined;
-    const message = `${this.#child.spawnfile}: ${error.code ?? error.message}`;
-    if (exitCode === undefined) return { reason: 'lost', error: { name: 'StartFailed', message } };
-    this.#job.onOutput('stderr', Buffer.from(`${message}\n`));
-    return { reason: this.#reason ?? 'exit', exitCode };
-  }
-
-  #output(stream: 'stdout' | 'stderr', chunk: Buffer): void {
-    if (this.#over || this.#reason === 'output') return;
-    const outputBytes = this.#job.limits.outputBytes ?? outputBytesDefault;
-    const room = outputBytes - this.#outputBytes;
-    this.#outputBytes += chunk.length;
-    this.#job.onOutput(stream, chunk.length > room ? chunk.subarray(0, room) : chunk);
-    if (chunk.length > room) this.end('output');
-  }
-
-  #signal(signal: keyof typeof constants.signals): void {
-    const { pid } = this.#child;
-    if (pid === undefined) return;
-    try {
-      process.kill(-pid, signal);
-    } catch {
-      // The whole group has gone.
-    }
   }
 }

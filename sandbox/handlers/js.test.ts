@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SystemClock } from '../../kernel/clock.ts';
 import type { Json } from '../../kernel/envelope.ts';
 import { threadDriver } from '../drivers/thread.ts';
+import type { Execution } from '../execution.ts';
 import type { Handler } from '../handler.ts';
 import { runHandler } from '../testing/run-handler.ts';
 import { js } from './js.ts';
@@ -54,8 +55,8 @@ describe('js', () => {
 
   test('ends when it is stopped', async () => {
     const { ending } = await run(
-      { code: '() => { for (;;); }' },
-      { started: (execution: { stop(reason: string): void }) => setTimeout(() => execution.stop('cancelled'), 100) },
+      { code: '() => { console.log("ready"); for (;;); }' },
+      { onOutput: (execution: Execution) => execution.stop('cancelled') },
     );
     expect(ending).toEqual({ kind: 'stopped', reason: 'cancelled' });
   });

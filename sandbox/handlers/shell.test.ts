@@ -7,6 +7,7 @@ import type { Json } from '../../kernel/envelope.ts';
 import { SystemRandom } from '../../kernel/random.ts';
 import { memoryArtifactStore } from '../artifacts/memory-store.ts';
 import { processDriver } from '../drivers/process.ts';
+import type { Execution } from '../execution.ts';
 import type { Handler } from '../handler.ts';
 import { runHandler } from '../testing/run-handler.ts';
 import { shell } from './shell.ts';
@@ -155,8 +156,8 @@ describe('shell', () => {
 
   test('is gone within a moment when it is stopped', async () => {
     const { ending } = await run(
-      { command: 'trap "" TERM; sleep 1000' },
-      { started: (execution: { stop(reason: string): void }) => setTimeout(() => execution.stop('cancelled'), 50) },
+      { command: 'trap "" TERM; echo ready; sleep 1000' },
+      { onOutput: (execution: Execution) => execution.stop('cancelled') },
     );
     expect(ending).toEqual({ kind: 'stopped', reason: 'cancelled' });
   });

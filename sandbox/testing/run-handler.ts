@@ -18,7 +18,7 @@ export interface Ran {
   readonly names: readonly string[];
 }
 
-/** Runs one attempt with a handler, for real; `started` gets the execution, to stop it. */
+/** Runs one attempt with a handler, for real; `onOutput` gets the execution when it has written something, `started` when it has begun. */
 export async function runHandler(
   handler: Handler,
   input: Json,
@@ -27,6 +27,7 @@ export async function runHandler(
     limits?: TaskLimits;
     artifacts?: ArtifactStore;
     started?: (execution: Execution) => void;
+    onOutput?: (execution: Execution) => void;
   } = {},
 ): Promise<Ran> {
   const artifacts = options.artifacts ?? memoryArtifactStore();
@@ -50,7 +51,7 @@ export async function runHandler(
         org: 'default',
         clock: new SystemClock(),
         artifacts,
-        sendOutput: () => undefined,
+        sendOutput: () => options.onOutput?.(execution),
         onProgress: () => undefined,
         onEnd: resolve,
       },
