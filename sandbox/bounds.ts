@@ -68,8 +68,8 @@ export const logTailBytes = 1024 * 1024;
 
 /** One artifact. */
 export const artifactBytesMax = 256 * 1024 * 1024;
-/** Artifacts of one attempt: they are listed in its event. */
-export const artifactsMax = 256;
+/** Artifacts of one attempt beside its log: they are listed in its event, which takes 256. */
+export const artifactsMax = 255;
 /** Bytes of all artifacts of one attempt. */
 export const artifactBytesTotalMax = 1024 * 1024 * 1024;
 /** How long an artifact is tried again while its store does not answer, and the wait between: doubles from the first to the second. */
