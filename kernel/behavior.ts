@@ -69,6 +69,12 @@ export type Effect =
   /** Told to the worker that holds this actor's work. Best effort, not recorded. */
   | { readonly kind: 'signal'; readonly name: string; readonly payload: Json };
 
+/** The command behind an event, as far as `react` may see it. */
+export interface Cause {
+  readonly verb: string;
+  readonly body: Json;
+}
+
 /** A moment an actor waits for. A firing is the command `timer` with body `{ name, generation }`; a stale one is ignored. */
 export interface Timer {
   readonly name: string;
@@ -117,7 +123,8 @@ export interface Behavior<S = unknown, E extends Fact = Fact> {
   readonly events: Readonly<Record<E['type'], number>>;
   decide(state: S | undefined, verb: string, body: Json, context: DecideContext): Decision<E>;
   evolve(state: S | undefined, event: Stamped<E>): S;
-  react?(state: S, event: Stamped<E>): readonly Effect[];
+  /** Runs once, before the commit, right behind `evolve`; what it sends is recorded (I4). `cause` is the command that made the event. */
+  react?(state: S, event: Stamped<E>, cause: Cause): readonly Effect[];
   timers?(state: S, head?: unknown): readonly Timer[];
   work?(state: S, head?: unknown): Work | undefined;
   /** What a WORK message carries for the attempt that is offered (nats-contract.md, "Working"). */

@@ -327,7 +327,7 @@ export class Decider {
     let effects: Effect[];
     try {
       live.fold(event);
-      effects = [...(live.behavior.react?.(live.state, event) ?? [])];
+      effects = [...(live.behavior.react?.(live.state, event, envelope) ?? [])];
       const head = live.head;
       if (head?.behavior.family)
         effects.push(
@@ -479,9 +479,9 @@ export class Decider {
 
   /** What this unit's actors want now: timers, offers, and stops for work that was taken away. */
   #settle(unit: Unit): void {
-    const { wheel, board, fire } = this.#parts;
+    const { wheel, board, fire, clock } = this.#parts;
     for (const live of this.#touched) {
-      const { changed, before } = register(live, wheel, board, fire);
+      const { changed, before } = register(live, wheel, board, fire, () => clock.now());
       if (!changed) continue;
       const work = live.work;
       if (work?.phase === 'offered')

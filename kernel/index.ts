@@ -2,6 +2,7 @@ export { type Address, addressKey, headId, type IdFormat, idOf, keyBytes, member
 export {
   accept,
   type Behavior,
+  type Cause,
   type DecideContext,
   type Decision,
   delegate,

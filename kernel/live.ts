@@ -22,6 +22,8 @@ export class Live {
   lastSeq = 0;
   /** What it waits for, as registered with the wheel. */
   timers: readonly { readonly timer: Timer; readonly handle: TimerHandle }[] = [];
+  /** Set while it will be ready only later. */
+  later: TimerHandle | undefined;
   /** What it wants of workers, as registered with dispatcher and liveness. */
   work: Work | undefined;
   /** Whether liveness watches its presence. */

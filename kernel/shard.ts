@@ -184,9 +184,10 @@ export class ShardRuntime {
       clock.monotonicMs(),
     );
     const fire = (live: Live, timer: Timer): void => this.#fire(live, timer);
+    const now = () => clock.now();
     for (const head of this.#cache.heads()) {
-      register(head, wheel, board, fire);
-      for (const member of head.members?.values() ?? []) register(member, wheel, board, fire);
+      register(head, wheel, board, fire, now);
+      for (const member of head.members?.values() ?? []) register(member, wheel, board, fire, now);
     }
     this.offerAgain();
   }

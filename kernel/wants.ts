@@ -1,4 +1,5 @@
 import type { Timer, Work } from './behavior.ts';
+import type { Micros } from './brand.ts';
 import type { Live } from './live.ts';
 import type { TimerWheel } from './timers.ts';
 
@@ -39,6 +40,7 @@ export function register(
   wheel: TimerWheel,
   board: WorkBoard,
   fire: (live: Live, timer: Timer) => void,
+  now: () => Micros,
 ): { readonly changed: boolean; readonly before: Work | undefined } {
   const { behavior, state, head } = live;
   const timers = state === undefined ? none : (behavior.timers?.(state, head?.state) ?? none);
@@ -54,7 +56,16 @@ export function register(
     }
   }
   const before = live.work;
-  const after = state === undefined ? undefined : behavior.work?.(state, head?.state);
+  let after = state === undefined ? undefined : behavior.work?.(state, head?.state);
+  if (live.later) {
+    wheel.cancel(live.later);
+    live.later = undefined;
+  }
+  if (after?.phase === 'ready' && after.since > now()) {
+    // Ready only then (a retry that backs off): asked for again at its time.
+    live.later = wheel.add(after.since, () => register(live, wheel, board, fire, now));
+    after = undefined;
+  }
   if (sameWork(before, after)) return { changed: false, before };
   live.work = after;
   board.changed(live, before, after);
@@ -65,6 +76,8 @@ export function register(
 export function unregister(live: Live, wheel: TimerWheel, board: WorkBoard): void {
   for (const { handle } of live.timers) wheel.cancel(handle);
   live.timers = [];
+  if (live.later) wheel.cancel(live.later);
+  live.later = undefined;
   if (live.present !== undefined) {
     live.present = undefined;
     board.presence(live, undefined);

@@ -1,4 +1,5 @@
-import type { Envelope } from '../../kernel/envelope.ts';
+import type { Address } from '../../kernel/address.ts';
+import type { Envelope, Json } from '../../kernel/envelope.ts';
 import type { Problem } from '../../kernel/errors.ts';
 
 /** Facts of a parked command or publication (domain.md, "Dead letters"). */
@@ -21,7 +22,13 @@ export type DeadLetterEvent =
         readonly count: number;
       };
     }
-  | { readonly type: 'DeadLetterRedriven'; readonly data: { readonly by: string } }
+  | {
+      readonly type: 'DeadLetterRedriven';
+      readonly data: {
+        readonly by: string;
+        readonly command?: { readonly to: Address; readonly verb: string; readonly body: Json };
+      };
+    }
   | { readonly type: 'DeadLetterDiscarded'; readonly data: { readonly by: string; readonly reason?: string } };
 
 /** Where it came from. */

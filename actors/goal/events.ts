@@ -22,6 +22,8 @@ export type GoalEvent =
         readonly fingerprint?: string;
       };
     }
+  /** Another goal waits for this one. */
+  | { readonly type: 'GoalWatched'; readonly data: { readonly by: string } }
   /** Waits for these goals. Part of the submission's commit. */
   | { readonly type: 'GoalBlocked'; readonly data: { readonly on: readonly string[] } }
   /** A goal it waits for has ended well (or `continue` let it pass); `left` are still open. */

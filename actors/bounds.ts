@@ -1,0 +1,76 @@
+/** Every bound of the domain: name, unit, reason. Sizes in bytes, spans in milliseconds. */
+
+const kibibyte = 1024;
+const mebibyte = 1024 * kibibyte;
+const hourMs = 3_600_000;
+
+// — Plans and goals —
+
+/** Tasks of one plan: a graph lives in one shard and in one process's memory. */
+export const planTasksMax = 10_000;
+/** Dependencies of one task, and of one goal. */
+export const dependenciesMax = 1000;
+/** A plan as JSON: what one message carries, less room for its envelope (architecture.md, "Sizes"). */
+export const planBytesMax = 8 * mebibyte - 256 * kibibyte;
+/** Input of one task, as JSON. */
+export const taskInputBytesMax = 256 * kibibyte;
+/** Input with the results it takes from upstream. */
+export const resolvedInputBytesMax = 512 * kibibyte;
+/** Result of one task, as JSON; larger output is an artifact. */
+export const resultBytesMax = 256 * kibibyte;
+/** Results of one goal: they stay in memory until it ends, for those downstream. */
+export const goalResultsBytesMax = 16 * mebibyte;
+/** Text of a goal, in characters. */
+export const goalTextMax = 100_000;
+export const labelsMax = 32;
+/** A goal without a deadline of its own is cancelled after this: nothing stays open for ever (I8). */
+export const goalDeadlineDefaultMs = 7 * 24 * hourMs;
+/** The latest deadline a goal may ask for. */
+export const goalDeadlineMaxMs = 365 * 24 * hourMs;
+/** An approval that nobody gives expires. */
+export const approvalMs = 24 * hourMs;
+/** Tasks cancelled in one wave: fewer than the kernel runs in one cascade. */
+export const cancelWaveTasks = 400;
+
+// — Tasks —
+
+export const maxAttemptsDefault = 3;
+export const maxAttemptsMax = 100;
+export const timeoutDefaultMs = 300_000;
+export const timeoutMaxMs = 24 * hourMs;
+export const backoffMinDefaultMs = 500;
+export const backoffMaxDefaultMs = 60_000;
+export const backoffMaxMs = 24 * hourMs;
+/** What the kernel waits beyond a task's own time-out, which the worker enforces. */
+export const timeoutMarginMs = 10_000;
+/** A queued attempt that nobody claimed is offered again. */
+export const reofferMs = 30_000;
+/** Between two TaskProgressed of one attempt. */
+export const progressIntervalMs = 1000;
+/** Artifacts of one attempt. */
+export const artifactsMax = 256;
+/** Text of an error, in characters: it goes into events. */
+export const errorMessageMax = 4000;
+/** Workers whose refusal of an attempt is remembered. */
+export const refusalsMax = 64;
+
+// — Agents —
+
+export const namesMax = 100;
+export const systemPromptMax = 100_000;
+/** JSON of config and of metadata. */
+export const agentJsonBytesMax = 64 * kibibyte;
+export const tagsMax = 64;
+export const maxConcurrentGoalsDefault = 1000;
+export const maxConcurrentGoalsMax = 1_000_000;
+/** Payload of a message, as JSON. */
+export const messageBytesMax = 256 * kibibyte;
+export const subjectMax = 128;
+/** Text of a reason. */
+export const reasonMax = 1000;
+
+// — Workers —
+
+export const workerSlotsMax = 4096;
+export const workerPoolsMax = 64;
+export const workerTypesMax = 256;

@@ -1,0 +1,65 @@
+import { micros } from '../../kernel/brand.ts';
+import type { Envelope, Json } from '../../kernel/envelope.ts';
+import { AstraError } from '../../kernel/errors.ts';
+import { goalDeadlineMaxMs } from '../bounds.ts';
+import type { ReasonInput } from '../input.ts';
+import { commandFor, creationOf, type RequestContext } from '../request.ts';
+import type { GoalInput } from './input.ts';
+import { checkPlan } from './plan-check.ts';
+
+/** A goal to submit. Throws `plan_invalid` or `plan_too_large` (every fault named), `invalid_input` for a deadline that is none. */
+export function submitGoal(input: GoalInput, context: RequestContext): Envelope {
+  const { agentId, text, priority, dependsOn, requireApproval, labels, subject } = input;
+  const goal: Record<string, Json> = { agentId, priority, dependsOn, requireApproval, labels };
+  if (text !== undefined) goal['text'] = text;
+  if (subject !== undefined) goal['subject'] = subject;
+  if (input.deadline !== undefined) goal['deadline'] = deadlineOf(input.deadline, context.now);
+  if (input.plan !== undefined) {
+    const checked = checkPlan(input.plan, { priority });
+    if (!checked.ok)
+      throw new AstraError(
+        'rejected',
+        checked.code,
+        `the plan has ${checked.faults.length === 1 ? 'a fault' : `${checked.faults.length} faults`}: ${checked.faults
+          .slice(0, 3)
+          .map(({ pointer, message }) => `/plan${pointer}: ${message}`)
+          .join('; ')}`,
+        { errors: checked.faults.map(({ pointer, message }) => ({ pointer: `/plan${pointer}`, message })) },
+      );
+    goal['plan'] = checked.plan as unknown as Json;
+  }
+  return creationOf(
+    'gl',
+    goal,
+    context,
+    (goalId, createdFirst) =>
+      createdFirst
+        ? { to: { org: context.org, type: 'goal', id: goalId }, verb: 'create', body: { goalId, goal } }
+        : { to: { org: context.org, type: 'agent', id: agentId }, verb: 'admit', body: { goalId, goal } },
+    subject,
+  );
+}
+
+function deadlineOf(text: string, now: number): number {
+  const at = micros(Date.parse(text) * 1000);
+  const fault =
+    at <= now
+      ? 'expected a time that is still to come'
+      : at > now + goalDeadlineMaxMs * 1000
+        ? 'expected a time within a year'
+        : undefined;
+  if (fault !== undefined)
+    throw new AstraError('rejected', 'invalid_input', `/deadline: ${fault}`, {
+      errors: [{ pointer: '/deadline', message: fault }],
+    });
+  return at;
+}
+
+export const goalVerbs = ['cancel', 'pause', 'resume', 'approve', 'reject'] as const;
+
+export const commandGoal = (
+  id: string,
+  verb: (typeof goalVerbs)[number],
+  input: ReasonInput,
+  context: RequestContext,
+): Envelope => commandFor({ org: context.org, type: 'goal', id }, verb, { ...input }, context);

@@ -1,0 +1,37 @@
+import type { Behavior } from '../kernel/behavior.ts';
+import { agent } from './agent/behavior.ts';
+import { deadLetter } from './dead-letter/behavior.ts';
+import { goal } from './goal/behavior.ts';
+import { name } from './name/behavior.ts';
+import { worker } from './worker/behavior.ts';
+
+export type { AgentEvent, AgentProfile, AgentStatus } from './agent/events.ts';
+export {
+  type AgentInput,
+  type AgentPatch,
+  agentInput,
+  agentPatch,
+  type MessageInput,
+  messageInput,
+} from './agent/input.ts';
+export { agentVerbs, commandAgent, messageAgent, patchAgent, spawnAgent } from './agent/requests.ts';
+export type { DeadLetterEvent } from './dead-letter/events.ts';
+export { discardDeadLetter, redriveDeadLetter } from './dead-letter/requests.ts';
+export type { GoalEvent, GoalStatus } from './goal/events.ts';
+export { type GoalInput, goalInput } from './goal/input.ts';
+export type { Plan, PlannedTask, TaskLimits } from './goal/plan.ts';
+export { checkPlan, type PlanCheck } from './goal/plan-check.ts';
+export { planningTask } from './goal/planning-task.ts';
+export { commandGoal, goalVerbs, submitGoal } from './goal/requests.ts';
+export { faultsOf, orgName, type ReasonInput, readInput, reasonInput, taskId } from './input.ts';
+export { nameId } from './name/behavior.ts';
+export { parkPublication, publicationVerbs, translatePublication } from './publications.ts';
+export type { RequestContext } from './request.ts';
+export type { Artifact, TaskError, TaskEvent, TaskStatus } from './task/events.ts';
+export { type SignalInput, signalInput } from './task/input.ts';
+export { cancelTask, redriveTask, signalTask } from './task/requests.ts';
+export type { WorkerEvent, WorkerProfile, WorkerStatus } from './worker/events.ts';
+export { drainWorker } from './worker/requests.ts';
+
+/** Every behavior of the domain; a task is its goal's family's member. */
+export const behaviors = [agent, deadLetter, goal, name, worker] as unknown as readonly Behavior[];
