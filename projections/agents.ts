@@ -22,7 +22,8 @@ export interface AgentRow {
   profileVersion: number;
   status: AgentStatus;
   reason: string | undefined;
-  openGoals: number;
+  /** Goals admitted and not settled; absent while there are none. */
+  openGoals: Set<string> | undefined;
   updatedAt: Micros;
   lastSeq: Seq;
   /** Oldest first; absent while none came. */
@@ -86,10 +87,12 @@ export const agents: Projection<AgentsState> = {
         });
         break;
       case 'AgentGoalAdmitted':
-        row.openGoals++;
+        row.openGoals ??= new Set();
+        row.openGoals.add(event.data.goalId);
         break;
       case 'AgentGoalSettled':
-        row.openGoals = Math.max(0, row.openGoals - 1);
+        row.openGoals?.delete(event.data.goalId);
+        if (row.openGoals?.size === 0) row.openGoals = undefined;
         break;
       default: {
         const status = statusAfter[event.type];
@@ -120,7 +123,7 @@ function spawned(record: EventRecord, data: AgentProfile, interned: Interned): A
     profileVersion: 1,
     status: 'active',
     reason: undefined,
-    openGoals: 0,
+    openGoals: undefined,
     updatedAt: record.at,
     lastSeq: record.seq,
     messages: undefined,
@@ -167,7 +170,7 @@ const view = (row: AgentRow): AgentView => ({
   metadata: row.profile.metadata,
   subject: row.profile.subject,
   profileVersion: row.profileVersion,
-  openGoals: row.openGoals,
+  openGoals: row.openGoals?.size ?? 0,
   ...(row.reason === undefined ? null : { reason: row.reason }),
   createdAt: toIso(row.createdAt),
   updatedAt: toIso(row.updatedAt),

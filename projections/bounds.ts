@@ -14,6 +14,8 @@ export const messagesOfAgentMax = 200;
 export const messageBytesMax = 64 * 1024 * 1024;
 /** Transitions of one task in memory; the oldest leave first, history has them. */
 export const timelineEntriesMax = 200;
+/** Different strings or small values of which one copy is kept. */
+export const internedMax = 100_000;
 /** Workers that are gone and stay in memory; the longest gone leave first. */
 export const goneWorkersMax = 10_000;
 
@@ -33,6 +35,11 @@ export const statsSlotMs = 30_000;
 export const statsSlots = 10;
 /** Orgs whose latencies are kept; those without events for longest leave first. */
 export const statsOrgsMax = 1000;
+
+/** How long a kernel's figures are shown after they were last heard: it says them every second. */
+export const kernelFiguresMs = 5000;
+/** Kernel processes whose figures are kept. */
+export const kernelsMax = 256;
 
 // — Engine —
 
@@ -61,5 +68,3 @@ export const waitsMax = 10_000;
 export const waitMaxMs = 10_000;
 /** Subjects' keys kept for opening personal fields. */
 export const keysMax = 50_000;
-/** Different strings or small values of which one copy is kept. */
-export const internedMax = 100_000;

@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { shard as asShard, parsePosition, type Seq, type Shard, seq } from '../kernel/brand.ts';
-import type { Head, Subscription } from '../kernel/bus.ts';
+import type { Head } from '../kernel/bus.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { EventShapes } from '../kernel/codec.ts';
 import type { CommitTail, LoggedCommit } from '../kernel/edge.ts';
+import type { Json } from '../kernel/envelope.ts';
 import type { StoredEvent } from '../kernel/event.ts';
 import { genesisHash } from '../kernel/hash.ts';
 import type { Log, ShardRow } from '../kernel/log.ts';
@@ -24,6 +25,7 @@ import type { Running } from './projection.ts';
 import { type FoldParts, ShardFold } from './shard-fold.ts';
 import { type ShardJob, ShardJobs } from './shard-jobs.ts';
 import type { EventSource } from './shard-tail.ts';
+import { Subscriptions } from './subscriptions.ts';
 
 /** Something that an operator should know. */
 export interface ProjectionProblem {
@@ -39,6 +41,8 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly shapes: EventShapes;
   readonly projections: readonly Running[];
+  /** What kernels show of themselves. */
+  readonly onStats: (owner: string, stats: Json) => void;
   readonly onProblem: (problem: ProjectionProblem) => void;
   readonly onProgress?: ((status: EngineStatus) => void) | undefined;
 }
@@ -59,7 +63,7 @@ export class Engine {
   readonly #keys: KeyRing;
   readonly #jobs: ShardJobs;
   readonly #parts: FoldParts;
-  readonly #subscriptions: Subscription[] = [];
+  readonly #subscriptions: Subscriptions;
   readonly #alarms: Alarms;
   readonly #rebuilding = new Map<Shard, ShardFold>();
   readonly level: Promise<void>;
@@ -82,6 +86,13 @@ export class Engine {
     const { clock, log } = options;
     this.#options = options;
     this.#alarms = new Alarms(clock);
+    this.#subscriptions = new Subscriptions(this.#alarms, (cause) =>
+      options.onProblem({
+        code: 'tail_unavailable',
+        detail: 'the bus does not take the subscription to commits: they come from Postgres until it does',
+        cause,
+      }),
+    );
     this.#waits = new PositionWaits(clock);
     this.#keys = new KeyRing(log);
     this.level = new Promise((resolve) => {
@@ -121,7 +132,7 @@ export class Engine {
     this.#jobs.stop();
     this.#waits.stop();
     for (const fold of [...this.#folds, ...this.#rebuilding.values()]) fold.stop();
-    await Promise.all(this.#subscriptions.splice(0).map((subscription) => subscription.stop().catch(() => {})));
+    await this.#subscriptions.stop();
   }
 
   status(): EngineStatus {
@@ -199,36 +210,18 @@ export class Engine {
     return new ShardFold(shard, genesisHash(this.#databaseId, shard), projections, this.#parts);
   }
 
-  /** Subscribes to the bus, however often it takes. */
   async #listen(): Promise<void> {
-    const { tail } = this.#options;
+    const { tail, onStats } = this.#options;
     tail.onConnection((state) => {
       this.#connected = state === 'back';
       if (this.#connected) void this.#poll();
     });
-    const listen = async (subscribe: () => Promise<Subscription>): Promise<void> => {
-      for (let waitMs = retryMinMs; !this.#stopped; waitMs = Math.min(waitMs * 2, retryMaxMs)) {
-        try {
-          const subscription = await subscribe();
-          if (this.#stopped) await subscription.stop();
-          else this.#subscriptions.push(subscription);
-          this.#connected = true;
-          return;
-        } catch (cause) {
-          if (waitMs === retryMinMs)
-            this.#options.onProblem({
-              code: 'tail_unavailable',
-              detail: 'the bus does not take the subscription to commits: they come from Postgres until it does',
-              cause,
-            });
-          await this.#alarms.pause(waitMs);
-        }
-      }
-    };
     await Promise.all([
-      listen(() => tail.onCommit((commit) => this.#onCommit(commit))),
-      listen(() => tail.onHeads((heads) => this.#onHeads(heads))),
+      this.#subscriptions.keep(() => tail.onCommit((commit) => this.#onCommit(commit))),
+      this.#subscriptions.keep(() => tail.onHeads((heads) => this.#onHeads(heads))),
+      this.#subscriptions.keep(() => tail.onStats(onStats)),
     ]);
+    this.#connected = !this.#stopped;
   }
 
   // — What arrives —

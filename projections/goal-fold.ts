@@ -1,9 +1,9 @@
 import type { GoalEvent } from '../actors/goal/events.ts';
-import type { PlannedTask } from '../actors/goal/plan.ts';
-import { micros } from '../kernel/brand.ts';
+import type { Plan, PlannedTask } from '../actors/goal/plan.ts';
+import { micros, plusMs } from '../kernel/brand.ts';
 import { GoalRow } from './goal-row.ts';
 import type { Interned } from './interned.ts';
-import { planning } from './planning-task.ts';
+import { goalDeadlineDefaultMs, planning } from './planning-task.ts';
 import { type TaskBatch, TaskRow } from './task-row.ts';
 import type { Recorded } from './work.ts';
 import type { WorkState } from './work-state.ts';
@@ -26,10 +26,12 @@ export function foldGoal(state: WorkState, event: Recorded<GoalEvent>, bytes: nu
       break;
     case 'GoalUnblocked':
       goal.blockedOn = event.data.left;
-      if (event.data.left.length === 0) state.moveGoal(goal, goal.plan ? 'submitted' : 'planning');
+      if (event.data.left.length > 0) break;
+      state.moveGoal(goal, goal.plan ? 'submitted' : 'planning');
+      for (const task of goal.tasks()) task.readyAt = event.at;
       break;
     case 'GoalPlanned':
-      goal.plan = compactPlan(event.data.plan.tasks, state.interned);
+      goal.plan = compactPlan(event.data.plan, state.interned);
       break;
     case 'GoalPlanRejected':
       goal.error = event.data.error;
@@ -87,6 +89,7 @@ export function foldGoal(state: WorkState, event: Recorded<GoalEvent>, bytes: nu
       goal.reason = undefined;
       goal.sinks = undefined;
       goal.failedTasks = undefined;
+      goal.deadline = plusMs(event.at, goalDeadlineDefaultMs);
       state.moveGoal(goal, 'active');
       break;
   }
@@ -107,21 +110,23 @@ function submit(state: WorkState, event: Extract<Recorded<GoalEvent>, { type: 'G
       agentId: interned.string(data.agentId),
       text: data.text,
       priority: data.priority,
-      labels: interned.strings(Object.entries(data.labels).map(([key, value]) => `${key}:${value}`)),
+      labels: interned.strings(labelsOf(data.labels)),
       dependsOn: data.dependsOn.length === 0 ? none : data.dependsOn,
-      deadline: micros(data.deadline),
       requireApproval: data.requireApproval,
       subject: data.subject,
       traceparent: event.traceparent,
     },
+    micros(data.deadline),
     totals,
   );
   goal.bytes = bytes;
   state.activity(org).happened('goalsSubmitted', at);
-  if (data.plan) goal.plan = compactPlan(data.plan.tasks, interned);
+  if (data.plan) goal.plan = compactPlan(data.plan, interned);
   else goal.status = 'planning';
   state.addGoal(goal);
-  if (!data.plan) bear(state, goal, event, `${goal.id}.${planning.key}`, [{ ...planning, priority: data.priority }]);
+  if (data.plan) return;
+  const input = { text: data.text ?? '', agentId: data.agentId };
+  bear(state, goal, event, `${goal.id}.${planning.key}`, [{ ...planning, input, priority: data.priority }]);
 }
 
 function activate(state: WorkState, goal: GoalRow, event: Recorded<GoalEvent>): void {
@@ -183,14 +188,22 @@ function end(
 }
 
 const none: readonly string[] = [];
+
+/** As `key:value`; none when they were erased with their subject. */
+const labelsOf = (labels: Extract<GoalEvent, { type: 'GoalSubmitted' }>['data']['labels']): readonly string[] =>
+  typeof labels === 'object' ? Object.entries(labels).map(([key, value]) => `${key}:${value}`) : none;
+
 const noLimits = Object.freeze({});
 
 /** The plan with what many tasks have in common shared: most of a task's memory would be its defaults. */
-function compactPlan(tasks: readonly PlannedTask[], interned: Interned): readonly PlannedTask[] {
-  let backoff: PlannedTask['backoff'] | undefined;
-  return tasks.map((task) => {
-    if (backoff?.minMs !== task.backoff.minMs || backoff.maxMs !== task.backoff.maxMs)
-      backoff = interned.value(task.backoff);
+function compactPlan(plan: Plan, interned: Interned): readonly PlannedTask[] {
+  // Erased with its subject, a plan is the constant for that: nothing of its tasks can be told.
+  if (typeof plan !== 'object') return [];
+  let last: PlannedTask['backoff'] | undefined;
+  return plan.tasks.map((task) => {
+    const same = last?.minMs === task.backoff.minMs && last.maxMs === task.backoff.maxMs;
+    const backoff = same && last ? last : interned.value(task.backoff);
+    last = backoff;
     return {
       key: task.key,
       type: interned.string(task.type),

@@ -33,7 +33,6 @@ export interface GoalFacts extends Ordered {
   /** `key:value`, sorted as submitted. */
   readonly labels: readonly string[];
   readonly dependsOn: readonly string[];
-  readonly deadline: Micros;
   readonly requireApproval: boolean;
   readonly subject: string | undefined;
   readonly traceparent: string | undefined;
@@ -59,6 +58,7 @@ export class GoalRow implements Ordered {
   plan: readonly PlannedTask[] | undefined = undefined;
   blockedOn: readonly string[] | undefined = undefined;
   approvalUntil: Micros | undefined = undefined;
+  deadline: Micros;
   startedAt: Micros | undefined = undefined;
   finishedAt: Micros | undefined = undefined;
   sinks: readonly string[] | undefined = undefined;
@@ -73,8 +73,9 @@ export class GoalRow implements Ordered {
   /** It has left memory: nothing may find it any more. */
   gone = false;
 
-  constructor(facts: GoalFacts, totals: Totals) {
+  constructor(facts: GoalFacts, deadline: Micros, totals: Totals) {
     this.facts = facts;
+    this.deadline = deadline;
     this.totals = totals;
     this.lastSeq = facts.seq;
   }

@@ -54,7 +54,7 @@ function view(goal: GoalRow): GoalView {
     ...(goal.culprit === undefined ? null : { culprit: goal.culprit }),
     ...(goal.reason === undefined ? null : { reason: goal.reason }),
     ...(goal.failedTasks ? { failedTasks: goal.failedTasks } : null),
-    deadline: toIso(facts.deadline),
+    deadline: toIso(goal.deadline),
     submittedAt: toIso(facts.createdAt),
     ...(goal.startedAt === undefined ? null : { startedAt: toIso(goal.startedAt) }),
     ...(goal.finishedAt === undefined ? null : { finishedAt: toIso(goal.finishedAt) }),

@@ -6,6 +6,6 @@ export type { GoalFilter, GoalGraphView, GoalView, GoalWaitsFor, GraphTaskView, 
 export type { Page, PageRequest } from './page.ts';
 export { type Projections, type ProjectionsOptions, startProjections } from './projections.ts';
 export type { Lookup, Reads, Resource } from './reads.ts';
-export type { LatencyView, PoolView, ProjectionLagView, StatsView } from './stats-view.ts';
+export type { KernelView, LatencyView, PoolView, ProjectionLagView, StatsView } from './stats-view.ts';
 export type { TaskFilter, TaskView, TaskWaitsFor, TimelineEntryView, TimelineView } from './task-view.ts';
 export type { WorkerFilter, WorkerView } from './worker-view.ts';

@@ -14,3 +14,6 @@ export const planning: PlannedTask = {
   limits: {},
   onFailure: 'fail_goal',
 };
+
+/** What a goal that was reopened may take. */
+export const goalDeadlineDefaultMs = 7 * 24 * 3_600_000;

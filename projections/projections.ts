@@ -6,6 +6,7 @@ import type { Log } from '../kernel/log.ts';
 import { agents } from './agents.ts';
 import { Engine, type ProjectionProblem } from './engine.ts';
 import type { EngineStatus } from './engine-status.ts';
+import { KernelFigures } from './kernel-figures.ts';
 import { RunningProjection } from './projection.ts';
 import { type Reads, readsOf } from './reads.ts';
 import { work } from './work.ts';
@@ -55,8 +56,10 @@ export function startProjections(options: ProjectionsOptions): Projections {
       endedBytesMax: options.endedBytesMax ?? workBounds.endedBytesMax,
     }),
   );
+  const kernels = new KernelFigures(clock);
   const projections = [ofAgents, ofWork, ofWorkers];
-  const engine = new Engine({ log, tail, clock, shapes, projections, onProblem, onProgress });
+  const onStats = kernels.hear;
+  const engine = new Engine({ log, tail, clock, shapes, projections, onStats, onProblem, onProgress });
   engine.start();
   return {
     reads: readsOf({
@@ -65,6 +68,7 @@ export function startProjections(options: ProjectionsOptions): Projections {
       workers: ofWorkers.state,
       now: () => clock.now(),
       status: () => engine.status(),
+      kernels: () => kernels.views(),
     }),
     status: () => engine.status(),
     level: engine.level,

@@ -7,7 +7,7 @@ import type { GoalFilter, GoalGraphView, GoalView } from './goal-view.ts';
 import { getGoal, goalGraph, listGoals } from './goals.ts';
 import type { Page, PageRequest } from './page.ts';
 import { orgStats } from './stats.ts';
-import type { StatsView } from './stats-view.ts';
+import type { KernelView, StatsView } from './stats-view.ts';
 import type { TaskFilter, TaskView, TimelineView } from './task-view.ts';
 import { getTask, listTasks, taskTimeline } from './tasks.ts';
 import type { WorkState } from './work-state.ts';
@@ -60,10 +60,12 @@ export interface ReadStates {
   readonly workers: WorkersState;
   readonly now: () => Micros;
   readonly status: () => EngineStatus;
+  readonly kernels: () => readonly KernelView[];
 }
 
 export function readsOf(states: ReadStates): Reads {
   const { agents, work, workers } = states;
+  const around = () => ({ workers, now: states.now() });
   const heldBy = (org: string, worker: string): number => work.heldBy(org, worker);
   return {
     agents: {
@@ -78,8 +80,8 @@ export function readsOf(states: ReadStates): Reads {
       graph: (org, id) => goalGraph(work, org, id),
     },
     tasks: {
-      get: (org, id) => getTask(work, workers, org, id),
-      list: (org, filter, page) => listTasks(work, workers, org, filter, page),
+      get: (org, id) => getTask(work, around(), org, id),
+      list: (org, filter, page) => listTasks(work, around(), org, filter, page),
       timeline: (org, id) => taskTimeline(work, org, id),
     },
     workers: {
@@ -91,6 +93,6 @@ export function readsOf(states: ReadStates): Reads {
       get: (org, id) => work.deadLetters.get(org, id),
       list: (org, filter, page) => work.deadLetters.list(org, filter, page),
     },
-    stats: (org) => orgStats(states, org, states.now(), states.status()),
+    stats: (org) => orgStats(states, org, states.now(), states.status(), states.kernels()),
   };
 }

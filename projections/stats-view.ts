@@ -43,7 +43,19 @@ export interface StatsView {
     readonly endToEnd: LatencyView;
   };
   readonly pools: readonly PoolView[];
+  /** What the kernel processes show of themselves, for all orgs together; those heard of within the last seconds. */
+  readonly kernels: readonly KernelView[];
   readonly projection: ProjectionLagView;
+}
+
+export interface KernelView {
+  readonly id: string;
+  readonly shards: number;
+  /** Since its start. */
+  readonly commits: number;
+  readonly events: number;
+  /** Task ready → its offer acknowledged by the bus, since its start. */
+  readonly schedulingMs: LatencyView;
 }
 
 export interface PoolView {

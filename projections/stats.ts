@@ -7,7 +7,7 @@ import { statsSlotMs, statsSlots } from './bounds.ts';
 import type { EngineStatus } from './engine-status.ts';
 import { goalStatuses } from './goal-row.ts';
 import { countsView } from './goals.ts';
-import type { PoolView, StatsView } from './stats-view.ts';
+import type { KernelView, PoolView, StatsView } from './stats-view.ts';
 import { taskStatuses } from './task-row.ts';
 import type { WorkState } from './work-state.ts';
 import type { WorkersState } from './workers.ts';
@@ -21,6 +21,7 @@ export function orgStats(
   org: string,
   now: Micros,
   engine: EngineStatus,
+  kernels: readonly KernelView[],
 ): StatsView {
   const goals = goalStatuses.map(() => 0);
   const tasks = taskStatuses.map(() => 0);
@@ -55,6 +56,7 @@ export function orgStats(
       endToEnd: activity.latency('endToEnd', now),
     },
     pools: pools(work, workers, org),
+    kernels,
     projection: {
       behind: engine.behind,
       shards: engine.shards

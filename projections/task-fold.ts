@@ -103,8 +103,7 @@ function change(
   // What follows from it comes behind it.
   if (event.type === 'TaskCompleted' || (event.type === 'TaskDeadLettered' && task.planned.onFailure === 'continue'))
     settle(state, goal, task, at, event.seq);
-  else if (event.type === 'TaskRedriven' || event.type === 'TaskReopened')
-    reopen(state, goal, task, event.data.run, at, event.seq);
+  else if (event.type === 'TaskRedriven' || event.type === 'TaskReopened') reopen(state, goal, task, event);
 }
 
 /** It is ready from here on, because of this event of another task or of its own. */
@@ -123,8 +122,13 @@ function settle(state: WorkState, goal: GoalRow, task: TaskRow, at: Micros, seq:
 }
 
 /** A redrive began another run: it waits for its dependencies, if any are open. */
-function reopen(state: WorkState, goal: GoalRow, task: TaskRow, run: number, at: Micros, seq: Seq): void {
-  task.run = run;
+function reopen(
+  state: WorkState,
+  goal: GoalRow,
+  task: TaskRow,
+  { type, data, at, seq }: Extract<Recorded<TaskEvent>, { type: 'TaskRedriven' | 'TaskReopened' }>,
+): void {
+  task.run = data.run;
   task.error = undefined;
   task.culprit = undefined;
   task.retryAt = undefined;
@@ -137,7 +141,8 @@ function reopen(state: WorkState, goal: GoalRow, task: TaskRow, run: number, at:
       if (dependant.status === 'pending') state.moveTask(dependant, 'created');
     }
   }
-  if (task.waiting === 0) ready(state, task, at, seq);
+  // A dead letter had been ready; what it took along waits again.
+  if (task.waiting === 0 || type === 'TaskRedriven') ready(state, task, at, seq);
 }
 
 /** When this last happened to it, in its present attempt or before. */

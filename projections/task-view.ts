@@ -9,6 +9,8 @@ export type TaskWaitsFor =
   /** No live worker of the pool runs this type. */
   | { readonly kind: 'worker'; readonly pool: string; readonly type: string }
   | { readonly kind: 'backoff'; readonly until: string }
+  /** Its goal waits for these. */
+  | { readonly kind: 'goals'; readonly goals: readonly string[] }
   /** The goal waits for its approval. */
   | { readonly kind: 'approval' }
   /** The goal is paused. */

@@ -1,5 +1,5 @@
 import type { TaskStatus } from '../actors/task/events.ts';
-import { type Position, positionOf, toIso } from '../kernel/brand.ts';
+import { type Micros, type Position, positionOf, toIso } from '../kernel/brand.ts';
 import { timelineEntriesMax } from './bounds.ts';
 import type { GraphTaskView } from './goal-view.ts';
 import { type Ordered, order } from './ordered-index.ts';
@@ -18,12 +18,18 @@ export interface Serving {
   revision(org: string): number;
 }
 
-export function getTask(state: WorkState, serving: Serving, org: string, id: string): Lookup<TaskView> {
+/** What the view of a task that does not run depends on, beside the task. */
+export interface Surroundings {
+  readonly workers: Serving;
+  readonly now: Micros;
+}
+
+export function getTask(state: WorkState, around: Surroundings, org: string, id: string): Lookup<TaskView> {
   return lookup(state, org, id, (task) => {
-    const etag = isWaiting(task.status)
-      ? `"${task.shard}.${task.goal.lastSeq}.${serving.revision(org)}"`
-      : `"${task.shard}.${task.lastSeq}"`;
-    return { kind: 'found', view: view(task, serving), etag };
+    const waiting = isWaiting(task.status)
+      ? `.${task.goal.lastSeq}.${around.workers.revision(org)}.${isBackingOff(task, around.now) ? 1 : 0}`
+      : '';
+    return { kind: 'found', view: view(task, around), etag: `"${task.shard}.${task.lastSeq}${waiting}"` };
   });
 }
 
@@ -47,7 +53,7 @@ function lookup<View>(state: WorkState, org: string, id: string, found: (task: T
 
 export function listTasks(
   state: WorkState,
-  serving: Serving,
+  around: Surroundings,
   org: string,
   filter: TaskFilter,
   page: PageRequest,
@@ -62,7 +68,7 @@ export function listTasks(
       (filter.workerId === undefined || task.worker === filter.workerId) &&
       (filter.agentId === undefined || task.goal.facts.agentId === filter.agentId),
     page.limit,
-    (task) => view(task, serving),
+    (task) => view(task, around),
   );
 }
 
@@ -94,9 +100,9 @@ const compareBatch = (a: TaskBatch, b: Ordered): number =>
 const isWaiting = (status: TaskStatus): boolean =>
   status === 'created' || status === 'pending' || status === 'queued' || status === 'failed';
 
-function view(task: TaskRow, serving: Serving): TaskView {
+function view(task: TaskRow, around: Surroundings): TaskView {
   const { planned, goal } = task;
-  const waitingFor = waits(task, serving);
+  const waitingFor = waits(task, around);
   const queuedAt = task.attempt === 0 ? undefined : timeOf(task, 'TaskQueued');
   const startedAt = task.worker === undefined ? undefined : timeOf(task, 'TaskStarted');
   const finishedAt = isTerminal(task.status) ? endedAt(task) : undefined;
@@ -121,7 +127,7 @@ function view(task: TaskRow, serving: Serving): TaskView {
     ...(task.result === undefined ? null : { result: task.result }),
     ...(task.error ? { error: task.error } : null),
     ...(task.culprit === undefined ? null : { culprit: task.culprit }),
-    artifacts: task.artifacts ?? [],
+    artifacts: Array.isArray(task.artifacts) ? task.artifacts : [],
     createdAt: toIso(task.createdAt),
     ...(task.readyAt === undefined ? null : { readyAt: toIso(task.readyAt) }),
     ...(queuedAt === undefined ? null : { queuedAt: toIso(queuedAt) }),
@@ -134,19 +140,24 @@ function view(task: TaskRow, serving: Serving): TaskView {
 const isTerminal = (status: TaskStatus): boolean =>
   status === 'completed' || status === 'dead_letter' || status === 'cancelled';
 
-function waits(task: TaskRow, serving: Serving): TaskWaitsFor | undefined {
+function waits(task: TaskRow, around: Surroundings): TaskWaitsFor | undefined {
   const { planned, goal, status } = task;
   if (!isWaiting(status)) return undefined;
-  if (status !== 'queued' && goal.status === 'paused') return { kind: 'resume' };
-  if (status !== 'queued' && goal.status === 'awaiting_approval') return { kind: 'approval' };
+  if (goal.status === 'blocked') return { kind: 'goals', goals: goal.blockedOn ?? [] };
+  if (goal.status === 'paused') return { kind: 'resume' };
+  if (goal.status === 'awaiting_approval') return { kind: 'approval' };
   if (status === 'created') {
     const open = planned.dependsOn.filter((key) => !goal.task(key)?.isSettledWell);
     return { kind: 'dependencies', tasks: open.map((key) => `${goal.id}.${key}`) };
   }
-  if (status === 'failed' && task.retryAt !== undefined) return { kind: 'backoff', until: toIso(task.retryAt) };
+  if (task.retryAt !== undefined && isBackingOff(task, around.now))
+    return { kind: 'backoff', until: toIso(task.retryAt) };
   const { pool, type } = planned;
-  return serving.serves(goal.org, type, pool) ? { kind: 'slot', pool } : { kind: 'worker', pool, type };
+  return around.workers.serves(goal.org, type, pool) ? { kind: 'slot', pool } : { kind: 'worker', pool, type };
 }
+
+const isBackingOff = ({ status, retryAt }: TaskRow, now: Micros): boolean =>
+  status === 'failed' && retryAt !== undefined && retryAt > now;
 
 /** A task as its goal's graph shows it. */
 export function graphTaskView(task: TaskRow): GraphTaskView {
