@@ -44,6 +44,22 @@ describe('the hash chain', () => {
     expect(genesisHash('db', 258)).toEqual(createHash('sha256').update('astradb\x01\x02').digest());
   });
 
+  it('gives these very bytes, for whoever verifies in another language', () => {
+    const genesis = genesisHash('8d5f1a0e-0000-4000-8000-000000000000', 3);
+    expect(genesis.toString('hex')).toBe('eb4f3ff0a4515d79212f85574b23ac1b4955790e85a2da5b32f66302350a1da5');
+    const first = {
+      ...event,
+      seq: seq(1),
+      epoch: epoch(1),
+      commitSeq: seq(1),
+      actorKey: Buffer.from('0190aabbccdd70008000000000000001', 'hex'),
+      version: 1,
+    };
+    expect(eventHash(genesis, first).toString('hex')).toBe(
+      '483d2b5bdee53ff4075a23911fb60f24bfa7624630d6e5f687f411c8ae78d8fc',
+    );
+  });
+
   it('changes with every field', () => {
     const previous = genesisHash('db', 3);
     const base = eventHash(previous, event).toString('hex');
