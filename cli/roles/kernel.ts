@@ -1,5 +1,7 @@
 import { behaviors, parkPublication, translatePublication } from '../../actors/index.ts';
+import { micros } from '../../kernel/brand.ts';
 import { SystemClock } from '../../kernel/clock.ts';
+import { timeId } from '../../kernel/ids.ts';
 import { startKernel } from '../../kernel/kernel.ts';
 import { openNatsBus } from '../../kernel/nats/index.ts';
 import { openPostgresLog } from '../../kernel/postgres/index.ts';
@@ -15,6 +17,7 @@ export async function startKernelRole(config: Config, logger: RoleLogger): Promi
   const bus = await openNatsBus(natsOptions(config, 'kernel'), (message, cause) =>
     logger.warn({ cause: String(cause) }, message),
   );
+  const random = new SystemRandom();
   let broke: (error: Error) => void = () => {};
   const broken = new Promise<Error>((resolve) => {
     broke = resolve;
@@ -23,10 +26,13 @@ export async function startKernelRole(config: Config, logger: RoleLogger): Promi
     log,
     bus,
     clock: new SystemClock(),
-    random: new SystemRandom(),
+    random,
     logger,
     behaviors,
-    translate: translatePublication,
+    translate: (publication, now) =>
+      translatePublication(publication, micros(now), (prefix) =>
+        timeId(prefix, Math.floor(now / 1000), random.bytes(10)),
+      ),
     parkPublication,
     idempotencyDays: config.idempotencyDays,
     eventsFor: () => true,

@@ -1,10 +1,11 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { idFormats } from '../../actors/index.ts';
+import { behaviors } from '../../actors/index.ts';
 import { SystemClock, wallMs } from '../../kernel/clock.ts';
 import { derivedId, timeId } from '../../kernel/ids.ts';
 import { openWorkerLink } from '../../kernel/nats/index.ts';
 import { SystemRandom } from '../../kernel/random.ts';
+import { Registry } from '../../kernel/registry.ts';
 import { processDriver, startWorker, threadDriver } from '../../sandbox/index.ts';
 import { workerDrainMs } from '../bounds.ts';
 import { astraVersion } from '../commands/version.ts';
@@ -22,9 +23,11 @@ export async function startWorkerRole(config: Config, logger: RoleLogger): Promi
   const { org, pools, slots, allowDriver, workerName } = config;
   const workerId =
     workerName === undefined ? timeId('wk', wallMs(), random.bytes(10)) : derivedId('wk', org, 'worker', workerName);
+  const workerIds = new Registry(behaviors).ids('worker');
+  if (!workerIds) throw new Error('expected a behavior of workers, found none');
   const link = await openWorkerLink(natsOptions(config, 'worker'), {
     shards: await shardsOf(config),
-    workerIds: idFormats.worker,
+    workerIds,
     org,
     client: workerId,
   });
