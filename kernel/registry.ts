@@ -2,6 +2,7 @@ import { type Address, headId, type IdFormat, shardOf } from './address.ts';
 import type { Behavior } from './behavior.ts';
 import type { Shard } from './brand.ts';
 import type { EventShapes } from './codec.ts';
+import { isId } from './ids.ts';
 
 /** Placements that are remembered: a hash each is the price of asking again. */
 const placementsMax = 16_384;
@@ -40,9 +41,12 @@ export class Registry implements EventShapes {
   shardOf(to: Address, shards: number): Shard | undefined {
     const format = this.ids(to.type);
     if (!format) return undefined;
-    const name = `${to.org}/${format.placedAs ?? to.type}/${headId(to.id)}/${shards}`;
+    const name = `${to.org}/${to.type}/${to.id}/${shards}`;
     const known = this.#placements.get(name);
     if (known !== undefined) return known;
+    const head = headId(to.id);
+    if (!isId(format.prefix, head) || (head === to.id) !== (this.head(to.type) === undefined))
+      throw new RangeError(`not an id of ${to.type}: ${to.id.slice(0, 100)}`);
     const shard = shardOf(to, format, shards);
     if (this.#placements.size >= placementsMax) this.#placements.clear();
     this.#placements.set(name, shard);
