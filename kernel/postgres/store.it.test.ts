@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { micros, type Seq, seq, shard } from '../brand.ts';
@@ -121,11 +122,12 @@ describe('artifacts', () => {
     const before = await rows();
     const large = store.artifacts.put('acme', randomBytes(3_000_000), { bytesMax: 2_000_000 });
     await expect(large).rejects.toMatchObject({ kind: 'rejected', code: 'artifact_too_large' });
-    // biome-ignore lint/correctness/useYield: a source that fails before its first byte
-    const failing = async function* (): AsyncGenerator<Buffer> {
-      throw new Error('the client went away');
-    };
-    await expect(store.artifacts.put('acme', failing())).rejects.toThrow('the client went away');
+    const failing = new Readable({
+      read(): void {
+        this.destroy(new Error('the client went away'));
+      },
+    });
+    await expect(store.artifacts.put('acme', failing)).rejects.toThrow('the client went away');
     expect(await rows()).toBe(before);
     expect(
       await database.query('select from artifact_chunks where artifact not in (select id from artifacts)'),
