@@ -1,8 +1,8 @@
 import { PostgresLog } from './log.ts';
 
-export { type ApiKey, type ApiKeyEntry, ApiKeys, parseApiKey, secretHash } from './api-keys.ts';
-export { Artifacts } from './artifacts.ts';
-export { type ActorAt, History, type LogFilter, type LogPage, logStart } from './history.ts';
+export { type ApiKey, type ApiKeyEntry, type ApiKeys, parseApiKey } from './api-keys.ts';
+export type { Artifacts } from './artifacts.ts';
+export { type ActorAt, type History, type LogFilter, type LogPage, logStart } from './history.ts';
 export { migrate } from './migrate.ts';
 export { openPostgresStore, type PostgresStore } from './store.ts';
 export { type Flaw, type Verified, verifyShard } from './verify.ts';
