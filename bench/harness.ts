@@ -28,7 +28,7 @@ export interface BenchContext {
   /** A directory that is deleted afterwards. */
   directory(name: string): string;
   /** An empty data directory's Postgres, or the one that `DATABASE_URL` names. */
-  postgres(): Promise<{ readonly url: string; readonly given: boolean }>;
+  postgres(): Promise<{ readonly url: string; readonly given: boolean; readonly pid?: number }>;
   /** Called in reverse order when the benchmark has ended, however it did. */
   defer(undo: () => Promise<unknown> | unknown): void;
   /** Runs the measured part, with a CPU profile of this process when `--profile` asks for one. */
@@ -74,7 +74,7 @@ export async function runBench(name: string, bench: Bench, args: BenchArguments)
       if (given) return { url: given, given: true };
       const server = await startPostgres({ dataDir: join(directory('postgres'), 'data'), log: say });
       defer(() => server.stop());
-      return { url: server.url, given: false };
+      return { url: server.url, given: false, pid: server.pid };
     },
     profiled: (part, run) =>
       args.profile ? profile(join(out as string, `${name}-${part}.cpuprofile`), run, say) : run(),

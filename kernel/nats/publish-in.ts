@@ -1,4 +1,5 @@
 import { headers } from '@nats-io/nats-core';
+import type { Subscription } from '../bus.ts';
 import type { Json, Reply } from '../envelope.ts';
 import { header } from './command-message.ts';
 import type { Wire } from './connection.ts';
@@ -48,6 +49,14 @@ export class InPublisher {
       forget();
       throw error;
     }
+  }
+
+  /** Hears the events of one actor on EVT, from now on: lists in JSON (nats-contract.md, "Listening out"). */
+  onEvents(actorType: string, actorId: string, listener: (events: readonly Json[]) => void): Subscription {
+    const subscription = this.#wire.nc.subscribe(`${this.#wire.names.root}.evt.${this.#org}.${actorType}.${actorId}`, {
+      callback: (_error, message) => listener(message.json<readonly Json[]>()),
+    });
+    return { stop: async () => subscription.unsubscribe() };
   }
 
   async close(): Promise<void> {
