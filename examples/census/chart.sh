@@ -21,3 +21,5 @@ awk -F '\t' '
     print "</svg>"
   }
 ' languages.tsv >"$ASTRA_OUTPUT/chart.svg"
+hash() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi | cut -c 1-64; }
+printf '{"artifact":"%s"}\n' "$(hash <"$ASTRA_OUTPUT/chart.svg")" >"$ASTRA_RESULT"

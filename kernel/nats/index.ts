@@ -40,6 +40,7 @@ export async function openGatewayLink(
     org: string,
     taskId: string,
     deliver: Parameters<typeof readTaskOutput>[3],
+    onLevel?: () => void,
   ) => ReturnType<typeof readTaskOutput>;
   close(): Promise<void>;
 }> {
@@ -48,7 +49,7 @@ export async function openGatewayLink(
   return {
     commands: client,
     tail: new NatsCommitTail(wire, onTrouble),
-    taskOutput: (org, taskId, deliver) => readTaskOutput(wire, org, taskId, deliver),
+    taskOutput: (org, taskId, deliver, onLevel) => readTaskOutput(wire, org, taskId, deliver, onLevel),
     close: () => client.close(),
   };
 }
