@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { migrate } from '../kernel/postgres/index.ts';
 import { makeDatabase } from '../kernel/testing/database.ts';
 
 /** Bad input to the command: one clear error that says what to do, the right exit code, nothing half-done. */
@@ -196,4 +197,45 @@ test('doctor finds what is wrong, says what to do, and ends with 1', async () =>
       state: 'bad',
       advice: expect.any(String),
     });
+});
+
+test('keys are made, listed without their secrets, and revoked', async () => {
+  const database = await makeDatabase(inject('databaseUrl'));
+  try {
+    await migrate(database.url);
+    const environment = { DATABASE_URL: database.url };
+    const made = await astra(
+      ['keys', 'create', 'dashboard', '--org', 'acme', '--scopes', 'read', '--json'],
+      environment,
+    );
+    expect(made).toMatchObject({ code: 0, err: '' });
+    const { id, key } = JSON.parse(made.out) as { id: string; key: string };
+    expect(key).toContain(id);
+    const listed = await astra(['keys', 'list'], environment);
+    expect(listed.out).toMatch(new RegExp(`${id}\\s+acme\\s+dashboard\\s+read\\s+valid`));
+    expect(listed.out).not.toContain(key);
+    expect(await astra(['keys', 'revoke', id], environment)).toMatchObject({ code: 0 });
+    expect((await astra(['keys', 'list'], environment)).out).toContain('revoked');
+    const again = await astra(['keys', 'revoke', id], environment);
+    expect(again.code).toBe(1);
+    expectOneError(again, 'not_found');
+    expectOneError(await astra(['keys', 'create', 'x', '--scopes', 'root'], environment), 'scope_unknown');
+  } finally {
+    await database.drop();
+  }
+});
+
+test('verify finds a changed event, says where, and ends with 1', async () => {
+  const database = await makeDatabase(inject('databaseUrl'));
+  try {
+    await migrate(database.url);
+    const environment = { DATABASE_URL: database.url };
+    expect(await astra(['verify', '--json'], environment)).toMatchObject({ code: 0, err: '' });
+    await database.query(`update shards set hash = sha256('tampered') where shard = 7`);
+    const broken = await astra(['verify', '--json'], environment);
+    expect(broken.code).toBe(1);
+    expect(JSON.parse(broken.out)).toMatchObject({ ok: false, flaws: [{ shard: 7 }] });
+  } finally {
+    await database.drop();
+  }
 });
