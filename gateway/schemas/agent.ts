@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import type { AgentMessageView, AgentView } from '../../projections/index.ts';
+import { agentStatus, count, json, position, time } from './values.ts';
+
+export const agent: z.ZodType<AgentView> = z
+  .strictObject({
+    id: z.string(),
+    name: z.string(),
+    kind: z.string(),
+    status: agentStatus,
+    systemPrompt: z.string(),
+    config: json,
+    tags: z.array(z.string()),
+    allowedTools: z.array(z.string()).meta({ description: 'Task types its plans may use; empty: all' }),
+    priority: z.int().min(0).max(9),
+    parentId: z.string().nullable(),
+    maxConcurrentGoals: count,
+    metadata: json,
+    subject: z.string().nullable(),
+    profileVersion: count,
+    openGoals: count,
+    reason: z.string().exactOptional(),
+    createdAt: time,
+    updatedAt: time,
+    position,
+  })
+  .meta({ id: 'Agent' });
+
+export const agentMessage: z.ZodType<AgentMessageView> = z
+  .strictObject({
+    position,
+    type: z.string(),
+    payload: json,
+    from: z.string().exactOptional(),
+    receivedAt: time,
+  })
+  .meta({ id: 'AgentMessage' });
