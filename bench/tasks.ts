@@ -111,7 +111,10 @@ async function run(context: BenchContext): Promise<Outcome> {
       await new Promise<void>((resolve) => {
         const next = (): void => {
           tell();
-          if (performance.now() >= end) return resolve();
+          if (performance.now() >= end) {
+            resolve();
+            return;
+          }
           while (asked - (settled - before) < openGoals) {
             asked++;
             submit(performance.now()).catch(() => refused++);

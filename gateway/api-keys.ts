@@ -2,7 +2,7 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import type { Clock } from '../kernel/clock.ts';
 import { AstraError } from '../kernel/errors.ts';
 import { keysRefreshMs } from './bounds.ts';
-import type { ApiKeyEntry, ApiKeySource } from './ports.ts';
+import type { ApiKeySource } from './ports.ts';
 
 /** What a route asks of a key. */
 export type Scope = 'read' | 'write' | 'admin';

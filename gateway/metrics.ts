@@ -1,6 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Projections } from '../projections/index.ts';
-import type { Commands } from './commands.ts';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
 /** Seconds from a request's head to the end of its answer. */
 const buckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5, 10];
@@ -27,15 +25,22 @@ export class RouteMetrics {
   }
 }
 
+/** A value that is read when somebody scrapes. */
+export interface GaugeSource {
+  readonly name: string;
+  readonly help: string;
+  readonly value: () => number;
+}
+
 /** The Prometheus metrics of one gateway. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #routes: RouteMetrics[] = [];
   streams = 0;
 
-  constructor(projections: Projections, commands: () => Commands) {
+  constructor() {
     const registers = [this.#registry];
-    collectDefaultMetrics({ register: this.#registry, prefix: 'astra_gateway_' });
+    collectDefaultMetrics({ register: this.#registry });
     const routes = this.#routes;
     new Counter({
       name: 'astra_http_requests_total',
@@ -48,6 +53,19 @@ export class Metrics {
           for (const [status, count] of statuses) this.inc({ method, path, status }, count);
       },
     });
+    this.gauges([{ name: 'astra_http_streams', help: 'Open streams', value: () => this.streams }]);
+  }
+
+  gauges(sources: readonly GaugeSource[]): void {
+    for (const { name, help, value } of sources)
+      new Gauge({
+        name,
+        help,
+        registers: [this.#registry],
+        collect() {
+          this.set(value());
+        },
+      });
   }
 
   route(method: string, path: string): RouteMetrics {
@@ -60,7 +78,23 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  async text(): Promise<string> {
+    return `${await this.#registry.metrics()}${this.#durations()}`;
+  }
+
+  /** Histograms in the text format, from the routes' own counts. */
+  #durations(): string {
+    const name = 'astra_http_request_duration_seconds';
+    const lines = [`# HELP ${name} From a request's head to the end of its answer`, `# TYPE ${name} histogram`];
+    for (const { method, path, counts, sumSeconds } of this.#routes) {
+      const labels = `method="${method}",path="${path}"`;
+      let total = 0;
+      for (const [at, count] of counts.entries()) {
+        total += count;
+        lines.push(`${name}_bucket{${labels},le="${buckets[at] ?? '+Inf'}"} ${total}`);
+      }
+      lines.push(`${name}_sum{${labels}} ${sumSeconds}`, `${name}_count{${labels}} ${total}`);
+    }
+    return `${lines.join('\n')}\n`;
   }
 }

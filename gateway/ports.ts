@@ -31,14 +31,16 @@ export interface ArtifactSource {
   stat(org: string, sha256: string): Promise<{ readonly size: number } | undefined>;
 }
 
-/** Reads the output of tasks from stream LOGS. */
-export interface TaskOutputSource {
-  /**
-   * The output of a task from its beginning (as far as LOGS still has it), and on as it comes, until stopped.
-   * `onLevel` is told once when everything that was there at the start has been delivered. Throws `unavailable`.
-   */
-  (org: string, taskId: string, onPiece: (piece: Json) => void, onLevel?: () => void): Promise<Subscription>;
-}
+/**
+ * Reads the output of a task from stream LOGS: from its beginning (as far as LOGS still has it), and on as it comes, until
+ * stopped. `onLevel` is told once when everything that was there at the start has been delivered. Throws `unavailable`.
+ */
+export type TaskOutputSource = (
+  org: string,
+  taskId: string,
+  onPiece: (piece: Json) => void,
+  onLevel?: () => void,
+) => Promise<Subscription>;
 
 /** A structured log (pino fits). */
 export interface GatewayLog {

@@ -23,6 +23,8 @@ export class Readiness {
   readonly #outcomes = new Map<string, string | undefined>();
   #cancel: (() => void) | undefined;
   #stopped = false;
+  /** The log has been read to its end once since the start: what memory does not have does not exist. */
+  hasRead = false;
 
   constructor(looks: Readonly<Record<string, Look>>, probes: Readonly<Record<string, Probe>>, clock: Clock) {
     this.#looks = looks;

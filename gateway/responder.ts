@@ -20,6 +20,8 @@ export class Responder {
   /** The status that was written; 0 while there is none. */
   status = 0;
   isAborted = false;
+  /** The connection ends with this answer: what else comes in on it is not worth reading. */
+  closes = false;
   /** Called when the client goes before the response is complete. */
   onAborted: (() => void) | undefined;
 
@@ -90,7 +92,7 @@ export class Responder {
   }
 
   #end(response: HttpResponse, text: string): void {
-    if (this.asked.isHead) response.endWithoutBody(Buffer.byteLength(text));
-    else response.end(text);
+    if (this.asked.isHead) response.endWithoutBody(Buffer.byteLength(text), this.closes);
+    else response.end(text, this.closes);
   }
 }

@@ -30,7 +30,7 @@ export interface ResponseDoc {
   readonly alsoAs?: string;
 }
 
-interface Declaration {
+interface Declaration<Q> {
   readonly path: string;
   readonly operationId: string;
   readonly summary: string;
@@ -38,7 +38,7 @@ interface Declaration {
   /** The scope it takes; `open` needs no key. */
   readonly scope: Scope | 'open';
   readonly params: readonly Parameter[];
-  readonly query: z.ZodType;
+  readonly query: z.ZodType<Q>;
   /** By status. Problems that any route of its kind may answer are added by the description. */
   readonly responses: { readonly [status: number]: ResponseDoc };
 }
@@ -69,7 +69,7 @@ export interface Answer {
 }
 
 /** Answered from memory, at once (I6): no promise comes into it. */
-export interface ReadRoute<Q = unknown> extends Declaration {
+export interface ReadRoute<Q = unknown> extends Declaration<Q> {
   readonly kind: 'read';
   readonly method: 'GET';
   answer(call: Call<Q>, services: Services): Answer;
@@ -85,7 +85,7 @@ export interface WriteCall<Q, B> extends Call<Q> {
 }
 
 /** Sends commands and answers behind their commits. */
-export interface WriteRoute<Q = unknown, B = unknown> extends Declaration {
+export interface WriteRoute<Q = unknown, B = unknown> extends Declaration<Q> {
   readonly kind: 'write';
   readonly method: 'POST' | 'PATCH' | 'DELETE';
   readonly body: BodyDeclaration<B> | undefined;
@@ -102,15 +102,19 @@ export interface BodyDeclaration<B> {
   readonly isOptional: boolean;
 }
 
-/** Writes its answer itself: bytes, text, streams. */
-export interface StreamRoute<Q = unknown> extends Declaration {
-  readonly kind: 'stream';
-  readonly method: 'GET';
-  serve(call: Call<Q>, responder: Responder, services: Services): Promise<void> | void;
+export interface StreamCall<Q> extends Call<Q> {
+  /** The header `Range`, as it came. */
+  readonly range: string;
 }
 
-type Given<R extends Declaration, Defaulted extends keyof R> = Omit<R, 'kind' | Defaulted> &
-  Partial<Pick<R, Defaulted>>;
+/** Writes its answer itself: bytes, text, streams. */
+export interface StreamRoute<Q = unknown> extends Declaration<Q> {
+  readonly kind: 'stream';
+  readonly method: 'GET';
+  serve(call: StreamCall<Q>, responder: Responder, services: Services): Promise<void> | void;
+}
+
+type Given<R, Defaulted extends keyof R> = Omit<R, 'kind' | Defaulted> & Partial<Pick<R, Defaulted>>;
 
 const nothing = z.strictObject({});
 
