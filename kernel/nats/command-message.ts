@@ -6,9 +6,10 @@ import type { Envelope, Json } from '../envelope.ts';
 import { laneSubject, type Names } from './names.ts';
 
 /**
- * Commands on the lanes (nats-contract.md, "Inside"): `astra.cmd.<shard>.<org>.<actorType>`, everything but the body in
- * headers. Who may publish to which subject is the server's permissions' business; a worker may only publish batches, so
- * what comes as a batch is a worker's, whatever it says, and holds nothing but worker verbs.
+ * Commands on the lanes (docs/nats.md, "Inside"): `astra.cmd.<shard>.<org>.<actorType>`, everything but the body in
+ * headers. Who may publish to which subject is the server's permissions' business. A worker may publish batches, and
+ * commands to its own actor: what comes on these two subjects is a worker's, whatever its headers say, and holds nothing
+ * but a worker's verbs. What others send to a worker's actor has one token more, where no worker may publish.
  */
 export const header = {
   to: 'Astra-To',
@@ -29,6 +30,8 @@ export const header = {
 } as const;
 
 export const batchToken = 'batch';
+const workerToken = 'worker';
+const insideToken = 'inside';
 
 const workerVerbs = new Set(['claim', 'decline', 'refuse', 'progress', 'complete', 'fail']);
 
@@ -55,10 +58,15 @@ export function encodeCommand(
   if (envelope.traceparent !== undefined) h.set(header.traceparent, envelope.traceparent);
   if (envelope.subject !== undefined) h.set(header.subject, encodeURIComponent(envelope.subject));
   return {
-    subject: laneSubject(names, shard, envelope.to.org, envelope.to.type),
+    subject: insideSubject(names, shard, envelope),
     payload: Buffer.from(JSON.stringify(envelope.body)),
     headers: h,
   };
+}
+
+function insideSubject(names: Names, shard: Shard, { to }: Envelope): string {
+  const subject = laneSubject(names, shard, to.org, to.type);
+  return to.type === workerToken ? `${subject}.${insideToken}` : subject;
 }
 
 /** The body of a message by its Content-Type: JSON, or msgpack. Throws what the parser throws. */
@@ -78,12 +86,11 @@ export function allowedReply(names: Names, replyTo: string | undefined, org: str
 }
 
 export function decodeLaneMessage(names: Names, message: Msg, position: LaneMessage['position']): LaneMessage {
-  const [, , , org, type] = message.subject.split('.') as [string, string, string, string, string];
+  const [, , , org, type, sender] = message.subject.split('.') as [string, string, string, string, string, string?];
   const h = message.headers;
   const get = (name: string): string | undefined => h?.get(name) || undefined;
   const bytes = message.data.length;
-  const principal = get(header.principal) ?? '';
-  const trusted = type !== batchToken && type !== 'worker';
+  const trusted = type !== batchToken && (type !== workerToken || sender === insideToken);
   const replyTo = allowedReply(names, get(header.replyTo), trusted ? undefined : org);
   const bad = (reason: string): LaneMessage => ({
     position,
@@ -109,28 +116,35 @@ export function decodeLaneMessage(names: Names, message: Msg, position: LaneMess
   const id = get(header.commandId);
   if (to === undefined || verb === undefined || id === undefined)
     return bad(`expected the headers ${header.to}, ${header.command} and ${header.commandId}`);
-  if (type === 'worker' && !principal.startsWith('key:') && principal !== 'kernel' && !registrationVerbs.has(verb))
-    return bad(`expected one of ${[...registrationVerbs].join(', ')} to a worker, found ${verb}`);
-  const keyed = get(header.keyed);
-  const deadline = get(header.deadline);
-  const subject = get(header.subject);
-  const causation = get(header.causation);
   const traceparent = get(header.traceparent);
-  const fingerprint = get(header.fingerprint);
-  const envelope: Envelope = {
+  const common = {
     to: { org, type, id: to },
     verb,
     id,
     body,
-    principal: principal === '' ? `worker:${to}` : principal,
+    ...(replyTo === undefined ? null : { replyTo }),
+    ...(traceparent === undefined ? null : { traceparent }),
+  };
+  if (!trusted) {
+    if (!registrationVerbs.has(verb))
+      return bad(`expected one of ${[...registrationVerbs].join(', ')} to a worker, found ${verb}`);
+    const envelope: Envelope = { ...common, principal: `worker:${to}`, correlationId: id, hops: 0 };
+    return { position, bytes, entries: [{ ok: true, envelope }] };
+  }
+  const keyed = get(header.keyed);
+  const deadline = get(header.deadline);
+  const subject = get(header.subject);
+  const causation = get(header.causation);
+  const fingerprint = get(header.fingerprint);
+  const envelope: Envelope = {
+    ...common,
+    principal: get(header.principal) ?? 'unknown',
     correlationId: get(header.correlation) ?? id,
     hops: Number(get(header.hops) ?? 0),
     ...(keyed === 'command' || keyed === 'create' ? { keyed } : null),
     ...(fingerprint === undefined ? null : { fingerprint }),
-    ...(replyTo === undefined ? null : { replyTo }),
     ...(deadline === undefined ? null : { deadline: Number(deadline) as Micros }),
     ...(causation === undefined ? null : { causationId: causation as Position }),
-    ...(traceparent === undefined ? null : { traceparent }),
     ...(subject === undefined ? null : { subject: decodeURIComponent(subject) }),
   };
   return { position, bytes, entries: [{ ok: true, envelope }] };
