@@ -26,8 +26,8 @@ export interface StreamOptions {
 
 type Definition = Partial<StreamConfig> & { name: string };
 
-/** The streams of nats-contract.md, "Inside". */
-function definitions(names: Names, generation: Generation, options: StreamOptions): readonly Definition[] {
+/** The streams (docs/nats.md, "Streams"). */
+export function definitions(names: Names, generation: Generation, options: StreamOptions): readonly Definition[] {
   const { root } = names;
   const bytes = { ...streamBytes, ...options.bytes };
   const common = {

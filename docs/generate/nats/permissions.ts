@@ -1,0 +1,50 @@
+import {
+  type NatsPermissions,
+  publisherPermissions,
+  rolePermissions,
+  workerPermissions,
+} from '../../../kernel/nats/users.ts';
+import { blocks, code, json, table } from '../markdown.ts';
+import { org } from './run.ts';
+
+const roles: Record<Parameters<typeof rolePermissions>[0], string> = {
+  kernel: 'owns shards',
+  gateway: 'answers HTTP',
+  worker: 'runs tasks, of any org it is enrolled for',
+  publisher: 'publishes into any org: for bridges that you run yourself',
+};
+
+export function permissionsSection(): string {
+  const cells = ({ publish, subscribe }: NatsPermissions): readonly string[] => [
+    publish.map(code).join('<br>'),
+    subscribe.map(code).join('<br>'),
+  ];
+  const worker = workerPermissions(org, 'worker-acme-1', ['gpu'], ['train']);
+  return blocks(
+    '## Users and permissions',
+    'The embedded server has one user a role, made by `astra up`, each with exactly these permissions and inboxes of its own:',
+    table(
+      ['user', 'may publish', 'may subscribe'],
+      Object.keys(roles).map((role) => [
+        `${code(role)}<br>${roles[role as keyof typeof roles]}`,
+        ...cells(rolePermissions(role as keyof typeof roles, role)),
+      ]),
+    ),
+    `${code('astra keys create --nats publisher --org acme')} makes a user of one org, which sees nothing of any other:`,
+    table(
+      ['user', 'may publish', 'may subscribe'],
+      [[code('publisher-acme-1'), ...cells(publisherPermissions(org, 'publisher-acme-1'))]],
+    ),
+    `${code('astra keys create --nats worker --org acme --pools gpu --types train')} makes a worker of one org. It may pull the durables of its pools and types alone, and a durable has a name of one token, so that a permission can say exactly that:`,
+    table(['user', 'may publish', 'may subscribe'], [[code('worker-acme-1'), ...cells(worker)]]),
+    'With an external server the command prints the user for its configuration instead of storing it; for the roles themselves, put the table above into it ([operations.md](operations.md) has the whole file). In nats-server’s own format a user is:',
+    json({
+      user: 'publisher-acme-1',
+      password: '…',
+      permissions: {
+        publish: { allow: publisherPermissions(org, 'publisher-acme-1').publish },
+        subscribe: { allow: publisherPermissions(org, 'publisher-acme-1').subscribe },
+      },
+    }),
+  );
+}

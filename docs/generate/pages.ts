@@ -1,0 +1,5 @@
+import type { Page } from './markdown.ts';
+import { natsPage } from './nats/page.ts';
+
+/** Every generated page. */
+export const generatedPages = async (): Promise<readonly Page[]> => [await natsPage()];
