@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { byteRange } from './byte-range.ts';
 import { notFound } from './problems.ts';
 import { matchesEtag } from './request-headers.ts';
-import type { Responder } from './responder.ts';
+import { endHead, type Responder } from './responder.ts';
 import type { StreamCall } from './route.ts';
 import type { Services } from './services.ts';
 
@@ -35,7 +35,7 @@ export async function serveArtifact(
     response.writeHeader('Content-Security-Policy', "default-src 'none'; sandbox");
     response.writeHeader('Accept-Ranges', 'bytes');
     if (range) response.writeHeader('Content-Range', `bytes ${range.start}-${range.end}/${info.size}`);
-    if (!found) response.endWithoutBody(bytes);
+    if (!found) endHead(response, bytes);
     else if (bytes === 0) response.end();
   });
   if (found && bytes > 0) await pump(found.content, bytes, responder);

@@ -92,7 +92,16 @@ export class Responder {
   }
 
   #end(response: HttpResponse, text: string): void {
-    if (this.asked.isHead) response.endWithoutBody(Buffer.byteLength(text), this.closes);
+    if (this.asked.isHead) endHead(response, Buffer.byteLength(text));
     else response.end(text, this.closes);
   }
+}
+
+/**
+ * Ends an answer to HEAD. The length is a header like others: a response that is told to report one without its body
+ * never counts as ended for uWebSockets.js 20.51.
+ */
+export function endHead(response: HttpResponse, bytes: number): void {
+  response.writeHeader('Content-Length', String(bytes));
+  response.endWithoutBody();
 }
