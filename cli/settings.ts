@@ -201,7 +201,8 @@ export const settings = {
     flag: 'name',
     placeholder: 'NAME',
     env: ['ASTRA_WORKER_NAME'],
-    description: 'name of a worker: it keeps its identity over restarts (default: the host name)',
+    description:
+      'name of a worker: it keeps its identity over restarts (default: none, a new identity each time; astra up keeps one)',
     schema: optional(text('a name')),
     fallback: undefined,
   }),
