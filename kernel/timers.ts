@@ -35,7 +35,9 @@ export class TimerWheel {
   /** The last tick whose timers were fired. */
   #tick: number;
   #size = 0;
+  /** Set while the next tick is waited for: there is one such wait, however often the wheel runs empty and fills. */
   #cancelWake: (() => void) | undefined;
+  #advancing = false;
   #stopped = false;
 
   constructor(clock: Clock, tickMs: number) {
@@ -51,9 +53,11 @@ export class TimerWheel {
   /** Fires once the clock has reached `at`, never before. */
   add(at: Micros, fire: () => void): TimerHandle {
     const handle: TimerHandle = { at, fire, next: undefined, previous: undefined };
+    // An empty wheel stands still; where it stood is no place to count from.
+    if (this.#size === 0 && !this.#advancing) this.#tick = Math.max(this.#tick, this.#nowTick());
     this.#place(handle);
     this.#size++;
-    if (this.#size === 1) this.#wake();
+    this.#wake();
     return handle;
   }
 
@@ -86,21 +90,23 @@ export class TimerWheel {
   }
 
   #wake(): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#cancelWake) return;
     this.#cancelWake = this.#clock.after(this.#tickUs / 1000, () => {
+      this.#cancelWake = undefined;
       this.advance();
       if (this.#size > 0) this.#wake();
     });
   }
 
+  #nowTick(): number {
+    return Math.floor(this.#clock.now() / this.#tickUs);
+  }
+
   /** Fires all that is due. Called by the wheel's own ticking; a simulation may call it. */
   advance(): void {
-    const now = Math.floor(this.#clock.now() / this.#tickUs);
-    if (this.#size === 0) {
-      this.#tick = Math.max(this.#tick, now);
-      return;
-    }
-    while (this.#tick < now) {
+    const now = this.#nowTick();
+    this.#advancing = true;
+    while (this.#tick < now && this.#size > 0) {
       this.#tick++;
       for (let level = levels - 1; level > 0; level--)
         if (this.#tick % slots ** level === 0) this.#spread(level, Math.floor(this.#tick / slots ** level) % slots);
@@ -109,6 +115,7 @@ export class TimerWheel {
         handle.fire();
       });
     }
+    this.#advancing = false;
   }
 
   #spread(level: number, slot: number): void {
