@@ -42,12 +42,26 @@ export interface DecideContext {
   pinnedId(prefix: string): string;
   /** For a member of a family: the state of its head. */
   readonly head?: unknown;
+  /**
+   * Ids of the live workers of this org that may take work of this route, as this process hears them; undefined while it has not
+   * listened for long enough to know.
+   */
+  serving(route: WorkRoute): readonly string[] | undefined;
 }
 
 /** What a decision comes to. */
 export type Decision<E extends Fact> =
-  /** Facts, and the answer; `delegated` when an effect of theirs carries the caller on and answers instead. */
-  | { readonly kind: 'events'; readonly events: readonly E[]; readonly data?: Json; readonly delegated?: boolean }
+  /**
+   * Facts, and the answer; `delegated` when an effect of theirs carries the caller on and answers instead; `problem` when the
+   * caller is refused although something had to be noted.
+   */
+  | {
+      readonly kind: 'events';
+      readonly events: readonly E[];
+      readonly data?: Json;
+      readonly delegated?: boolean;
+      readonly problem?: Problem;
+    }
   | { readonly kind: 'refused'; readonly problem: Problem }
   /** It was done before: the same answer, no fact. */
   | { readonly kind: 'repeated'; readonly data?: Json }
@@ -63,6 +77,8 @@ export type Effect =
       readonly body: Json;
       /** The receiver answers the caller of the command that caused this. */
       readonly delegate?: boolean;
+      /** Sent as this command, which came from outside before: it keeps its id, its idempotency and whose data it carries. */
+      readonly as?: Pick<Envelope, 'id' | 'keyed' | 'fingerprint' | 'subject'>;
     }
   /** Work or timers of these members of the family may have changed without an event of theirs. Not recorded. */
   | { readonly kind: 'touch'; readonly members: readonly string[] }
@@ -173,6 +189,13 @@ export const refuse = (
   more: Partial<Pick<Problem, 'errors' | 'retryAfterMs'>> = {},
 ): Decision<never> => ({ kind: 'refused', problem: { kind, code, detail, ...more } });
 
+/** The caller is refused, and these facts happened. */
+export const refuseWith = <E extends Fact>(events: readonly E[], problem: Problem): Decision<E> => ({
+  kind: 'events',
+  events,
+  problem,
+});
+
 export const repeat = (data?: Json): Decision<never> =>
   data === undefined ? { kind: 'repeated' } : { kind: 'repeated', data };
 
@@ -184,5 +207,9 @@ export const redirect = (to: Address, verb: string, body: Json): Decision<never>
 });
 
 /** Sends a command; with `delegate`, the receiver answers the caller. */
-export const send = (to: Address, verb: string, body: Json, options: { delegate?: boolean } = {}): Effect =>
-  options.delegate ? { kind: 'send', to, verb, body, delegate: true } : { kind: 'send', to, verb, body };
+export const send = (
+  to: Address,
+  verb: string,
+  body: Json,
+  options: Pick<Extract<Effect, { kind: 'send' }>, 'delegate' | 'as'> = {},
+): Effect => ({ kind: 'send', to, verb, body, ...options });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { DecideContext } from './behavior.ts';
+import type { DecideContext, WorkRoute } from './behavior.ts';
 import type { Micros, Shard } from './brand.ts';
 import type { Envelope } from './envelope.ts';
 import { encodeId, timeId } from './ids.ts';
@@ -10,7 +10,13 @@ import { type SeededRandom, seededRandom } from './random.ts';
  * What a decision may know. Chance is seeded with SHA-256(actor key ‖ u32 version ‖ command id), big endian, so that the
  * same command on the same state decides the same (I5).
  */
-export function decideContext(live: Live, envelope: Envelope, now: Micros, shard: Shard): DecideContext {
+export function decideContext(
+  live: Live,
+  envelope: Envelope,
+  now: Micros,
+  shard: Shard,
+  serving: (org: string, route: WorkRoute) => readonly string[] | undefined,
+): DecideContext {
   let generator: SeededRandom | undefined;
   const random = (): SeededRandom => {
     if (!generator) {
@@ -30,6 +36,7 @@ export function decideContext(live: Live, envelope: Envelope, now: Micros, shard
     random: () => random().number(),
     id: (prefix) => timeId(prefix, Math.floor(now / 1000), random().bytes(10)),
     pinnedId: (prefix) => pinnedId(prefix, shard, random().bytes(14)),
+    serving: (route) => serving(live.address.org, route),
   };
 }
 

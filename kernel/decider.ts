@@ -1,5 +1,5 @@
 import { type Address, memberKey } from './address.ts';
-import type { Decision, Effect, Fact, Stamped, Timer } from './behavior.ts';
+import type { Decision, Effect, Fact, Stamped, Timer, WorkRoute } from './behavior.ts';
 import { cascadeBytesMax, cascadeMessagesMax, hopsMax, recentCommandsMax } from './bounds.ts';
 import { type Micros, micros, type Position, plusMs, positionOf, type Shard, seq } from './brand.ts';
 import type { ActorCache } from './cache.ts';
@@ -29,6 +29,8 @@ export interface DeciderParts {
   readonly board: WorkBoard;
   readonly log: Pick<Log, 'findCommands'>;
   readonly idempotencyDays: number;
+  /** The live workers of an org that may take work of this route; undefined while nobody can know. */
+  readonly serving: (org: string, route: WorkRoute) => readonly string[] | undefined;
   /** A timer came due. */
   readonly fire: (live: Live, timer: Timer) => void;
   /** Told of every parked message. */
@@ -212,7 +214,7 @@ export class Decider {
         live.state,
         envelope.verb,
         envelope.body,
-        decideContext(live, envelope, now, this.#parts.shard),
+        decideContext(live, envelope, now, this.#parts.shard, this.#parts.serving),
       );
     } catch (error) {
       if (live.behavior.type === deadLetterType) throw error;
@@ -248,9 +250,9 @@ export class Decider {
     }
   }
 
-  /** Who seals what this decision records: the key of the actor's subject, or of the command's. */
+  /** Who seals what this decision records: the key of the command's subject (what it brings is theirs), or of the actor's. */
   #sealer(live: Live, envelope: Envelope): Sealer | undefined | Promise<Sealer> {
-    const subject = live.subject ?? envelope.subject;
+    const subject = envelope.subject ?? live.subject;
     if (subject === undefined) return undefined;
     const { cache, random } = this.#parts;
     const nonce = (): Uint8Array => random.bytes(12);
@@ -280,7 +282,8 @@ export class Decider {
     this.#touched.add(live);
     if (envelope.principal.startsWith('worker:')) this.#byHolder.add(live);
     if (live.head) this.#touched.add(live.head);
-    if (envelope.keyed === 'command') {
+    // A refusal is decided anew when it is asked again; who answers in this one's place remembers in its place.
+    if (envelope.keyed === 'command' && !delegated && !decision.problem) {
       const done: RememberedCommand = {
         commandId: envelope.id,
         fingerprint: envelope.fingerprint ?? '',
@@ -292,12 +295,14 @@ export class Decider {
       unit.commands.push(done);
     }
     if (delegated) return;
-    answer?.({
-      ok: true,
-      position: first ? positionOf(this.#parts.shard, seq(this.#seq)) : position,
-      id: envelope.to.id,
-      ...(decision.data === undefined ? null : { data: decision.data }),
-    });
+    if (decision.problem) answer?.({ ok: false, problem: decision.problem });
+    else
+      answer?.({
+        ok: true,
+        position: first ? positionOf(this.#parts.shard, seq(this.#seq)) : position,
+        id: envelope.to.id,
+        ...(decision.data === undefined ? null : { data: decision.data }),
+      });
   }
 
   /** Makes one fact an event: folds it, lets it react, sends what it causes. Returns whether a message carries the caller on. */
@@ -406,11 +411,16 @@ export class Decider {
     const { registry, shards, shard } = this.#parts;
     const to = registry.shardOf(effect.to, shards);
     if (to === undefined) throw new Error(`${live.behavior.type} sends to unknown actor type ${effect.to.type}`);
-    const subject = live.subject ?? cause.subject;
+    const { as } = effect;
+    // What is carried on is the caller's; what an actor says itself is its own.
+    const subject =
+      as?.subject ?? (effect.delegate ? (cause.subject ?? live.subject) : (live.subject ?? cause.subject));
+    // I3: a keyed command that is carried on is remembered where it is answered.
+    const keyed = as ?? (effect.delegate && cause.keyed !== undefined ? cause : undefined);
     const envelope: Envelope = {
       to: effect.to,
       verb: effect.verb,
-      id: `${position}:${index}`,
+      id: as?.id ?? (effect.delegate && cause.keyed === 'command' ? cause.id : `${position}:${index}`),
       body: effect.body,
       principal: effect.delegate ? cause.principal : `actor:${live.address.type}/${live.address.id}`,
       correlationId: cause.correlationId,
@@ -419,8 +429,8 @@ export class Decider {
       ...(cause.traceparent === undefined ? null : { traceparent: cause.traceparent }),
       ...(subject === undefined ? null : { subject }),
       ...(effect.delegate && cause.replyTo !== undefined ? { replyTo: cause.replyTo } : null),
-      ...(effect.delegate && cause.fingerprint !== undefined ? { fingerprint: cause.fingerprint } : null),
-      ...(effect.delegate && cause.keyed === 'create' ? { keyed: cause.keyed } : null),
+      ...(keyed?.keyed === undefined ? null : { keyed: keyed.keyed }),
+      ...(keyed?.fingerprint === undefined ? null : { fingerprint: keyed.fingerprint }),
     };
     if (to === shard && queue.length < cascadeMessagesMax && unit.bytes < cascadeBytesMax) {
       queue.push({ envelope, answer: effect.delegate ? message.answer : undefined });

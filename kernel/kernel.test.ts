@@ -278,6 +278,41 @@ describe('a kernel', () => {
     expect(world.of(id('a'))).toHaveLength(2);
   });
 
+  it('refuses a caller and keeps what had to be noted; asked again, it decides again', async () => {
+    await begin();
+    await world.ask('open', id('a'), { text: 'a' });
+    const keyed = { id: 'key-1', keyed: 'command', fingerprint: 'f' } as const;
+    for (let i = 0; i < 2; i++)
+      expect(await world.ask('add-refused', id('a'), {}, keyed)).toMatchObject({
+        ok: false,
+        problem: { code: 'too_late' },
+      });
+    expect(world.of(id('a')).map(({ type }) => type)).toEqual(['Opened', 'Added', 'Added']);
+  });
+
+  it('remembers a keyed command that is carried on where it is answered', async () => {
+    await begin();
+    const [a, b] = apart();
+    await world.ask('open', a, { text: 'a' });
+    await world.ask('open', b, { text: 'b' });
+    const keyed = { id: 'key-1', keyed: 'command', fingerprint: 'f' } as const;
+    expect(await world.ask('add', a, { to: b, delegate: true }, keyed)).toMatchObject({ ok: true, id: b });
+    expect(await world.ask('add', b, {}, keyed)).toMatchObject({ ok: true, id: b, replayed: true });
+    expect(await world.ask('add', a, { to: b, delegate: true }, keyed)).toMatchObject({ id: b, replayed: true });
+    expect(world.of(b).map(({ type }) => type)).toEqual(['Opened', 'Added']);
+  });
+
+  it('sends a command again as the one it was: it is done once', async () => {
+    await begin();
+    const [a, b] = apart();
+    await world.ask('open', a, { text: 'a' });
+    await world.ask('open', b, { text: 'b' });
+    const as = { id: 'key-1', keyed: 'command', fingerprint: 'f' } as const;
+    await world.ask('add', a, { to: b, as });
+    await until(() => world.of(b).length === 2);
+    expect(await world.ask('add', b, {}, as)).toMatchObject({ ok: true, replayed: true });
+  });
+
   it('rings a timer once, also when its owner changed meanwhile', async () => {
     await begin();
     await world.ask('open', id('a'), { text: 'a' });
@@ -300,6 +335,19 @@ describe('a kernel', () => {
       replayed: true,
       data: { text: 'secret wish' },
     });
+  });
+
+  it('seals what a command brings for its own subject, and what an actor says for the actor’s', async () => {
+    const { log } = await begin();
+    const [a, b] = apart();
+    await world.ask('open', a, { text: 'a', subject: 'ada' }, { subject: 'ada' });
+    await world.ask('open', b, { text: 'b', subject: 'bob' }, { subject: 'bob' });
+    await world.ask('add', a, { note: 'from eve' }, { subject: 'eve' });
+    await world.ask('add', a, { note: 'from ada', to: b });
+    await until(() => world.of(b).length === 2);
+    const kidOf = async (subject: string) => (await log.subjectKeys('o', [subject])).get(subject)?.kid;
+    expect(world.of(a).map(({ kid }) => kid)).toEqual([await kidOf('ada'), await kidOf('eve'), await kidOf('ada')]);
+    expect(world.of(b).map(({ kid }) => kid)).toEqual([await kidOf('bob'), await kidOf('ada')]);
   });
 
   it('forwards publications in order, and parks what it cannot read', async () => {

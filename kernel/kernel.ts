@@ -194,6 +194,7 @@ class KernelProcess implements Kernel {
         presence: (live, incarnation) => this.#liveness.presence(live, incarnation),
       },
       idempotencyDays: this.#options.idempotencyDays,
+      serving: (org, route) => this.#liveness.serving(org, route),
       generation: () => this.#generation,
       eventsFor: this.#options.eventsFor,
       poke: (shard) => this.#writer.poke(shard),

@@ -1,3 +1,4 @@
+import type { WorkRoute } from './behavior.ts';
 import type { Generation, Shard } from './brand.ts';
 import type { Bus } from './bus.ts';
 import type { Clock } from './clock.ts';
@@ -22,6 +23,8 @@ export interface Kit {
   readonly wheel: TimerWheel;
   readonly board: WorkBoard;
   readonly idempotencyDays: number;
+  /** The live workers of an org that may take work of this route; undefined while nobody can know. */
+  readonly serving: (org: string, route: WorkRoute) => readonly string[] | undefined;
   readonly generation: () => Generation;
   /** Whose events are published on EVT. */
   readonly eventsFor: (org: string) => boolean;

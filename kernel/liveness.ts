@@ -1,4 +1,4 @@
-import type { Work } from './behavior.ts';
+import type { Work, WorkRoute } from './behavior.ts';
 import { heartbeatGraceMs, livenessMs, loopLateMs, workerSilenceMs } from './bounds.ts';
 import type { Clock } from './clock.ts';
 import type { Capacity } from './dispatcher.ts';
@@ -67,6 +67,8 @@ export class Liveness implements Capacity {
   readonly #onCapacity: () => void;
   #cancel: (() => void) | undefined;
   #lookedMs: number;
+  /** Since when this process hears heartbeats. */
+  #listeningMs: number;
   #connected = true;
 
   constructor(clock: Clock, verdicts: Verdicts, onCapacity: () => void) {
@@ -74,6 +76,7 @@ export class Liveness implements Capacity {
     this.#verdicts = verdicts;
     this.#onCapacity = onCapacity;
     this.#lookedMs = clock.monotonicMs();
+    this.#listeningMs = this.#lookedMs;
   }
 
   start(): void {
@@ -87,6 +90,7 @@ export class Liveness implements Capacity {
 
   connection(state: 'lost' | 'back'): void {
     this.#connected = state === 'back';
+    this.#listeningMs = this.#clock.monotonicMs();
     if (this.#connected) this.#excuse();
   }
 
@@ -112,8 +116,9 @@ export class Liveness implements Capacity {
     return workers === 0 ? 1 : Math.ceil(this.free(org, pool) / workers);
   }
 
-  /** Ids of the live workers of an org that serve a pool's type. */
-  serving(org: string, pool: string, type: string): readonly string[] {
+  /** Ids of the live workers of an org that serve a pool's type; undefined while some may not have been heard yet. */
+  serving(org: string, { pool, type }: WorkRoute): readonly string[] | undefined {
+    if (!this.#connected || this.#clock.monotonicMs() - this.#listeningMs <= workerSilenceMs) return undefined;
     const out: string[] = [];
     for (const worker of this.#workers.values())
       if (worker.org === org && this.#alive(worker) && worker.pools.has(pool) && worker.types.has(type))
@@ -135,6 +140,8 @@ export class Liveness implements Capacity {
   presence(live: Live, incarnation: string | undefined): void {
     const worker = this.#worker(live.address.org, live.address.id);
     worker.presence = incarnation === undefined ? undefined : { live, incarnation };
+    // It may have been heard before it was known: it is told at its next heartbeat.
+    if (incarnation !== undefined) worker.toldHeard = undefined;
   }
 
   heard(org: string, id: string, beat: Heartbeat): void {

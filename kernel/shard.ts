@@ -116,7 +116,7 @@ export class ShardRuntime {
   }
 
   #newDecider(): Decider {
-    const { shards, registry, clock, random, wheel, board, log, idempotencyDays, onParked } = this.#kit;
+    const { shards, registry, clock, random, wheel, board, log, idempotencyDays, serving, onParked } = this.#kit;
     return new Decider(
       {
         shard: this.shard,
@@ -129,6 +129,7 @@ export class ShardRuntime {
         board,
         log,
         idempotencyDays,
+        serving,
         fire: (live, timer) => this.#fire(live, timer),
         onParked: (id, problem) => onParked(this.shard, id, problem),
       },

@@ -6,6 +6,7 @@ import {
   type Effect,
   redirect,
   refuse,
+  refuseWith,
   repeat,
   type Stamped,
   send,
@@ -36,7 +37,9 @@ type BoxEvent =
         readonly by: number;
         readonly to?: string;
         readonly chain?: number;
+        readonly note?: string;
         readonly delegate?: boolean;
+        readonly as?: { readonly id: string; readonly keyed: 'command'; readonly fingerprint: string };
       };
     }
   | { readonly type: 'Waiting'; readonly data: { readonly until: number } }
@@ -65,6 +68,12 @@ export const box: Behavior<Box, BoxEvent> = {
             body,
           );
     if (!state) return refuse('rejected', 'not_found', 'there is no such box');
+    if (verb === 'add-refused')
+      return refuseWith<BoxEvent>([{ type: 'Added', data: { by: 1 } }], {
+        kind: 'conflict',
+        code: 'too_late',
+        detail: 'it is counted all the same',
+      });
     if (verb === 'add' || verb === 'open-other')
       return (input['delegate'] ? delegate : accept)<BoxEvent>([
         { type: 'Added', data: { by: 1, ...input } as { by: number } },
@@ -98,7 +107,10 @@ export const box: Behavior<Box, BoxEvent> = {
         boxAt(event.actor, event.data.to),
         'add',
         { by: event.data.by, ...(left > 0 ? { to: event.actor.id, chain: left - 1 } : {}) },
-        event.data.delegate ? { delegate: true } : {},
+        {
+          ...(event.data.delegate ? { delegate: true } : null),
+          ...(event.data.as ? { as: event.data.as } : null),
+        },
       ),
     ];
   },
@@ -106,7 +118,7 @@ export const box: Behavior<Box, BoxEvent> = {
     state.due === undefined ? [] : [{ name: 'ring', at: state.due as never, generation: state.timerGeneration }],
   idle: (state) => state.due === undefined,
   subject: (state) => state.subject,
-  personal: { Opened: ['text'] },
+  personal: { Opened: ['text'], Added: ['note'] },
 };
 
 interface Nest {
