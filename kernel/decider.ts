@@ -255,10 +255,16 @@ export class Decider {
     const subject = envelope.subject ?? live.subject;
     if (subject === undefined) return undefined;
     const { cache, random } = this.#parts;
+    const { org } = live.address;
     const nonce = (): Uint8Array => random.bytes(12);
-    const known = cache.subjectKey(live.address.org, subject);
-    if (known) return { key: known, nonce };
-    return cache.learnSubject(live.address.org, subject).then((key) => ({ key, nonce }));
+    const known = cache.subjectKey(org, subject);
+    // What the actor says itself goes out under its own subject: that key is needed too.
+    const own = live.subject ?? subject;
+    if (known && cache.subjectKey(org, own)) return { key: known, nonce };
+    return Promise.all([cache.learnSubject(org, subject), cache.learnSubject(org, own)]).then(([key]) => ({
+      key,
+      nonce,
+    }));
   }
 
   #apply(

@@ -639,6 +639,8 @@ export class ShardRuntime {
           this.outgoing.add(asShard(to), n, event.seq);
           const { subject } = envelope;
           const key = subject === undefined ? undefined : this.#cache.subjectKey(envelope.to.org, subject);
+          // Never in the clear: what cannot be sealed here is sent as it is stored, with the next resending.
+          if (subject !== undefined && !key) continue;
           this.outgoing.send(
             asShard(to),
             n,
