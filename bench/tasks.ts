@@ -18,6 +18,8 @@ const payloadBytesMax = 8 * 1024 * 1024;
 /** After the last submission, until every goal has ended. */
 const drainMs = 60_000;
 const replyMs = 30_000;
+/** For a role to end by itself. */
+const endMs = 15_000;
 const main = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 
 /**
@@ -173,6 +175,8 @@ async function run(context: BenchContext): Promise<Outcome> {
       .map(([name, us]) => `${name} ${us}`)
       .join(', ')}`,
   );
+  // The floor is the bus alone: with a kernel behind it, each publish would be forwarded.
+  await system.stopRoles();
   const floor = await floorOf(publisher, context);
   return { ok, metrics, floor };
 }
@@ -187,6 +191,8 @@ interface System {
   readonly natsUrl: string;
   /** CPU milliseconds used so far, by process. */
   cpu(): Record<string, number>;
+  /** Ends the roles; the servers go on. */
+  stopRoles(): Promise<void>;
 }
 
 /** Postgres, NATS and the roles, each a process of its own, as a deployment has them. */
@@ -225,14 +231,7 @@ async function startSystem(context: BenchContext, slots: number): Promise<System
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     roles[role] = child;
-    context.defer(async () => {
-      if (child.exitCode !== null) return;
-      const gone = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      const late = setTimeout(() => child.kill('SIGKILL'), 15_000);
-      await gone;
-      clearTimeout(late);
-    });
+    context.defer(() => end(child));
     await new Promise<void>((resolve, reject) => {
       child.once('exit', (code) => reject(new Error(`${role} ended with ${code} before it was ready`)));
       child.on('message', (message: { type?: string }) => {
@@ -243,6 +242,9 @@ async function startSystem(context: BenchContext, slots: number): Promise<System
   }
   const postmaster = postgres.pid;
   return {
+    stopRoles: async () => {
+      await Promise.all(Object.values(roles).map(end));
+    },
     databaseUrl: postgres.url,
     natsUrl: nats.url,
     cpu: () => {
@@ -256,6 +258,16 @@ async function startSystem(context: BenchContext, slots: number): Promise<System
       return out;
     },
   };
+}
+
+/** Asks a process to end, and ends it when it does not within {@link endMs}. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  const late = setTimeout(() => child.kill('SIGKILL'), endMs);
+  await gone;
+  clearTimeout(late);
 }
 
 /** A process and its children: Postgres has one a connection. */

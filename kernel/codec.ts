@@ -20,7 +20,8 @@ export const pack = (value: unknown): Buffer => packr.pack(value);
 /** Throws `corrupt` / `unreadable_bytes` when the bytes are no msgpack value. */
 export function unpack(bytes: Uint8Array): unknown {
   try {
-    return packr.unpack(bytes);
+    // Binary values come as views of the same kind as what they are read from: a Buffer.
+    return packr.unpack(Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch (cause) {
     throw new AstraError('corrupt', 'unreadable_bytes', `expected one msgpack value in ${bytes.length} bytes`, {
       cause,
