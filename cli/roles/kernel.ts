@@ -4,16 +4,19 @@ import { SystemClock } from '../../kernel/clock.ts';
 import { timeId } from '../../kernel/ids.ts';
 import { startKernel } from '../../kernel/kernel.ts';
 import { openNatsBus } from '../../kernel/nats/index.ts';
-import { openPostgresLog } from '../../kernel/postgres/index.ts';
+import { migrate, openPostgresLog } from '../../kernel/postgres/index.ts';
 import { SystemRandom } from '../../kernel/random.ts';
 import type { Config } from '../config.ts';
 import { databaseUrlOf, natsOptions, stopAll } from './connections.ts';
 import type { RoleLogger } from './role-logger.ts';
 import type { StartedRole } from './role-process.ts';
 
-/** One kernel: owns shards of the database, takes their lanes from NATS, and commits. */
+/** One kernel: brings the database up to date, owns shards of it, takes their lanes from NATS, and commits. */
 export async function startKernelRole(config: Config, logger: RoleLogger): Promise<StartedRole> {
-  const log = await openPostgresLog(databaseUrlOf(config, 'kernel'), 'astra-kernel');
+  const databaseUrl = databaseUrlOf(config, 'kernel');
+  const migrations = await migrate(databaseUrl);
+  if (migrations.length > 0) logger.info({ migrations }, 'brought the database up to date');
+  const log = await openPostgresLog(databaseUrl, 'astra-kernel');
   const bus = await openNatsBus(natsOptions(config, 'kernel'), (message, cause) =>
     logger.warn({ cause: String(cause) }, message),
   );
