@@ -52,6 +52,24 @@ describe('the timing wheel', () => {
     wheel.stop();
   });
 
+  it.each([0, 1])('fires on its tick, wherever in a slot of level %i it is due', (level) => {
+    let now = micros(1_700_000_000_000_000);
+    const clock = { now: () => now, monotonicMs: () => now / 1000, anchor: () => {}, after: () => () => {} };
+    const wheel = new TimerWheel(clock, tickMs);
+    const slotMs = 256 ** level * tickMs;
+    const lateMs: number[] = [];
+    for (let i = 0; i < 600; i++) {
+      const due = plusMs(now, 270 * slotMs + (i * slotMs) / 256);
+      wheel.add(due, () => lateMs.push((now - due) / 1000));
+    }
+    while (wheel.size > 0) {
+      now = plusMs(now, tickMs);
+      wheel.advance();
+    }
+    expect(Math.min(...lateMs)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...lateMs)).toBeLessThan(tickMs);
+  });
+
   it('does not fire what was called off, even by a timer of the same tick', () => {
     const clock = new ManualClock();
     const wheel = new TimerWheel(clock, tickMs);

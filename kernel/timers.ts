@@ -55,7 +55,7 @@ export class TimerWheel {
     const handle: TimerHandle = { at, fire, next: undefined, previous: undefined };
     // An empty wheel stands still; where it stood is no place to count from.
     if (this.#size === 0 && !this.#advancing) this.#tick = Math.max(this.#tick, this.#nowTick());
-    this.#place(handle);
+    this.#place(handle, this.#tick + 1);
     this.#size++;
     this.#wake();
     return handle;
@@ -76,8 +76,9 @@ export class TimerWheel {
     this.#cancelWake?.();
   }
 
-  #place(handle: TimerHandle): void {
-    const due = Math.max(Math.ceil(handle.at / this.#tickUs), this.#tick + 1);
+  /** Puts a timer where it is due, at `first` or later, as seen from the tick that is being fired. */
+  #place(handle: TimerHandle, first: number): void {
+    const due = Math.max(Math.ceil(handle.at / this.#tickUs), first);
     const ahead = due - this.#tick;
     let level = 0;
     while (level < levels - 1 && ahead >= slots ** (level + 1)) level++;
@@ -121,10 +122,8 @@ export class TimerWheel {
   #spread(level: number, slot: number): void {
     const back: TimerHandle[] = [];
     this.#drain((this.#rings[level] as Ring[])[slot] as Ring, (handle) => back.push(handle));
-    // A timer due in this very tick belongs to the ring that is drained next: place it as seen from the tick before.
-    this.#tick--;
-    for (const handle of back) this.#place(handle);
-    this.#tick++;
+    // The ring of this very tick is drained next, so a timer may still go there; none of them is further than a level reaches.
+    for (const handle of back) this.#place(handle, this.#tick);
   }
 
   /** Takes one node after the other, so that a callback may cancel those behind it. */
