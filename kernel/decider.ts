@@ -1,21 +1,26 @@
 import { type Address, memberKey } from './address.ts';
 import type { Decision, Effect, Fact, Stamped, Timer, WorkRoute } from './behavior.ts';
-import { cascadeBytesMax, cascadeMessagesMax, hopsMax, recentCommandsMax } from './bounds.ts';
+import { cascadeBytesMax, cascadeMessagesMax, hopsMax } from './bounds.ts';
 import { type Micros, micros, type Position, plusMs, positionOf, type Shard, seq } from './brand.ts';
 import type { ActorCache } from './cache.ts';
 import type { Clock } from './clock.ts';
 import { encodeBody, type Sealer } from './codec.ts';
+import { contained, PoisonedInput } from './contained.ts';
 import { decideContext, pinnedId } from './decide-context.ts';
-import type { Envelope, Json, Reply } from './envelope.ts';
-import { AstraError, type Problem } from './errors.ts';
+import { effectEnvelope } from './effect-envelope.ts';
+import type { Envelope, Reply } from './envelope.ts';
+import type { Problem } from './errors.ts';
 import type { RecordedEffect } from './event.ts';
 import type { Live } from './live.ts';
 import type { Log, RememberedCommand } from './log.ts';
+import { deadLetterType, type Parked, parking } from './parking.ts';
 import type { Random } from './random.ts';
+import { RecentCommands } from './recent-commands.ts';
 import type { Registry } from './registry.ts';
 import type { TimerWheel } from './timers.ts';
-import type { Marks, Source, Unit } from './unit.ts';
-import { register, type WorkBoard } from './wants.ts';
+import { Touched } from './touched.ts';
+import { emptyUnit, type Marks, type Source, type Unit } from './unit.ts';
+import type { WorkBoard } from './wants.ts';
 
 /** What a shard's decider needs of its surroundings. */
 export interface DeciderParts {
@@ -37,19 +42,6 @@ export interface DeciderParts {
   readonly onParked: (id: string, problem: Problem) => void;
 }
 
-/** Thrown when a behavior failed where its state may be half changed: the shard forgets what it has in memory, and parks that input. */
-export class PoisonedInput extends Error {
-  readonly problem: Problem;
-  constructor(problem: Problem, cause: unknown) {
-    super(problem.detail, { cause });
-    this.name = 'PoisonedInput';
-    this.problem = problem;
-  }
-}
-
-/** The type of the actors that keep what could not be processed. */
-export const deadLetterType = 'dead-letter';
-
 type Answerer = (reply: Reply) => void;
 
 interface Message {
@@ -64,7 +56,7 @@ interface Message {
  */
 export class Decider {
   readonly #parts: DeciderParts;
-  readonly #recent = new Map<string, RememberedCommand>();
+  readonly #recent: RecentCommands;
   #seq: number;
   #at: number;
   #lane: Marks['lane'];
@@ -72,12 +64,12 @@ export class Decider {
   #got: number[];
   #sentShared = true;
   #gotShared = true;
-  readonly #touched = new Set<Live>();
-  /** Of these, those whose worker spoke itself: it need not be told that the attempt has ended. */
-  readonly #byHolder = new Set<Live>();
+  readonly #touched: Touched;
 
   constructor(parts: DeciderParts, marks: Marks) {
     this.#parts = parts;
+    this.#recent = new RecentCommands(parts.shard);
+    this.#touched = new Touched(parts);
     this.#seq = marks.seq;
     this.#at = marks.at;
     this.#lane = marks.lane;
@@ -111,17 +103,7 @@ export class Decider {
       }
       this.#got[source.from] = source.n;
     }
-    return {
-      source,
-      events: [],
-      bytes: 0,
-      answers: [],
-      forwards: [],
-      commands: [],
-      offers: [],
-      notices: [],
-      marks: undefined as unknown as Marks,
-    };
+    return emptyUnit(source);
   }
 
   end(unit: Unit): Unit {
@@ -137,7 +119,7 @@ export class Decider {
       const ready = this.#one(unit, message, queue);
       if (ready) await ready;
     }
-    this.#settle(unit);
+    this.#touched.settle(unit);
   }
 
   #answerer(unit: Unit, envelope: Envelope): Answerer | undefined {
@@ -172,7 +154,7 @@ export class Decider {
     const { envelope } = message;
     if (!cache.find(envelope.to)) await cache.load([envelope.to], clock.monotonicMs());
     if (envelope.keyed === 'command')
-      for (const found of await log.findCommands(shard, [envelope.id])) this.#remember(found);
+      for (const found of await log.findCommands(shard, [envelope.id])) this.#recent.add(found);
     await this.#decideOn(cache.find(envelope.to) as Live, unit, message, queue);
   }
 
@@ -204,8 +186,8 @@ export class Decider {
   #decideOn(live: Live, unit: Unit, message: Message, queue: Message[]): void | Promise<void> {
     const { envelope, answer } = message;
     if (envelope.keyed === 'command') {
-      const done = this.#recent.get(envelope.id);
-      if (done) return answer?.(this.#repeated(done, envelope));
+      const before = this.#recent.answer(envelope);
+      if (before) return answer?.(before);
     }
     const now = this.#now();
     let decision: Decision<Fact>;
@@ -286,7 +268,7 @@ export class Decider {
       first = false;
     }
     this.#touched.add(live);
-    if (envelope.principal.startsWith('worker:')) this.#byHolder.add(live);
+    if (envelope.principal.startsWith('worker:')) this.#touched.addByHolder(live);
     if (live.head) this.#touched.add(live.head);
     // A refusal is decided anew when it is asked again; who answers in this one's place remembers in its place.
     if (envelope.keyed === 'command' && !delegated && !decision.problem) {
@@ -297,7 +279,7 @@ export class Decider {
         seq: seq(first ? this.#seq : this.#seq - decision.events.length + 1),
         expiresAt: plusMs(now, this.#parts.idempotencyDays * 86_400_000),
       };
-      this.#remember(done);
+      this.#recent.add(done);
       unit.commands.push(done);
     }
     if (delegated) return;
@@ -413,31 +395,10 @@ export class Decider {
     index: number,
     recorded: RecordedEffect[],
   ): boolean {
-    const cause = message.envelope;
     const { registry, shards, shard } = this.#parts;
     const to = registry.shardOf(effect.to, shards);
     if (to === undefined) throw new Error(`${live.behavior.type} sends to unknown actor type ${effect.to.type}`);
-    const { as } = effect;
-    // What is carried on is the caller's; what an actor says itself is its own.
-    const subject =
-      as?.subject ?? (effect.delegate ? (cause.subject ?? live.subject) : (live.subject ?? cause.subject));
-    // I3: a keyed command that is carried on is remembered where it is answered.
-    const keyed = as ?? (effect.delegate && cause.keyed !== undefined ? cause : undefined);
-    const envelope: Envelope = {
-      to: effect.to,
-      verb: effect.verb,
-      id: as?.id ?? (effect.delegate && cause.keyed === 'command' ? cause.id : `${position}:${index}`),
-      body: effect.body,
-      principal: effect.delegate ? cause.principal : `actor:${live.address.type}/${live.address.id}`,
-      correlationId: cause.correlationId,
-      causationId: position,
-      hops: cause.hops + 1,
-      ...(cause.traceparent === undefined ? null : { traceparent: cause.traceparent }),
-      ...(subject === undefined ? null : { subject }),
-      ...(effect.delegate && cause.replyTo !== undefined ? { replyTo: cause.replyTo } : null),
-      ...(keyed?.keyed === undefined ? null : { keyed: keyed.keyed }),
-      ...(keyed?.fingerprint === undefined ? null : { fingerprint: keyed.fingerprint }),
-    };
+    const envelope = effectEnvelope(live, message.envelope, effect, position, index);
     if (to === shard && queue.length < cascadeMessagesMax && unit.bytes < cascadeBytesMax) {
       queue.push({ envelope, answer: effect.delegate ? message.answer : undefined });
       return effect.delegate === true;
@@ -453,92 +414,20 @@ export class Decider {
   }
 
   /** Keeps a message that cannot be processed as an actor of its own, in the same unit, and tells the caller. */
-  park(
-    unit: Unit,
-    what: Envelope | { org: string; payload: Uint8Array },
-    problem: Problem,
-    answer?: Answerer,
-  ): void | Promise<void> {
+  park(unit: Unit, what: Parked, problem: Problem, answer?: Answerer): void | Promise<void> {
     const { shard, registry, random, cache, onParked } = this.#parts;
     const prefix = registry.ids(deadLetterType)?.prefix;
     if (prefix === undefined) throw new Error(`no behavior for ${deadLetterType}`);
-    const readable = 'verb' in what;
-    const org = readable ? what.to.org : what.org;
+    const org = 'verb' in what ? what.to.org : what.org;
     const to: Address = { org, type: deadLetterType, id: pinnedId(prefix, shard, random.bytes(14)) };
     const live = cache.fresh(to);
     onParked(to.id, problem);
-    const source = unit.source.kind;
-    const origin = readable ? { source, actor: `${what.to.type}/${what.to.id}`, verb: what.verb } : { source };
-    const envelope: Envelope = {
-      to,
-      verb: 'park',
-      id: `park:${to.id}`,
-      body: {
-        origin,
-        error: problem as unknown as Json,
-        count: 1,
-        ...(readable
-          ? { envelope: what as unknown as Json }
-          : { payload: Buffer.from(what.payload).toString('base64') }),
-      },
-      principal: 'kernel',
-      correlationId: readable ? what.correlationId : to.id,
-      hops: 0,
-      ...(readable && what.subject !== undefined ? { subject: what.subject } : null),
-    };
+    const envelope = parking(to, what, unit.source.kind, problem);
     answer?.({
       ok: false,
       problem: { ...problem, detail: `${problem.detail}; it is kept as dead letter ${to.id}` },
     });
     return this.#decideOn(live, unit, { envelope, answer: undefined }, []);
-  }
-
-  /** What this unit's actors want now: timers, offers, and stops for work that was taken away. */
-  #settle(unit: Unit): void {
-    const { wheel, board, fire, clock } = this.#parts;
-    for (const live of this.#touched) {
-      const { changed, before } = register(live, wheel, board, fire, () => clock.now());
-      if (!changed) continue;
-      const work = live.work;
-      if (work?.phase === 'offered')
-        unit.offers.push({
-          actor: live.address,
-          route: work.route,
-          priority: work.priority,
-          since: work.since,
-          attempt: work.attempt,
-          payload: live.behavior.attempt?.(live.state, live.address, live.head?.state) ?? null,
-        });
-      if (before?.phase === 'held' && !this.#byHolder.has(live))
-        unit.notices.push({
-          kind: 'stop',
-          org: live.address.org,
-          worker: before.worker,
-          actor: live.address.id,
-          attempt: before.attempt,
-          reason: 'ended',
-        });
-    }
-    this.#touched.clear();
-    this.#byHolder.clear();
-  }
-
-  #repeated(done: RememberedCommand, envelope: Envelope): Reply {
-    if (done.fingerprint !== (envelope.fingerprint ?? ''))
-      return {
-        ok: false,
-        problem: {
-          kind: 'rejected',
-          code: 'idempotency_key_reused',
-          detail: 'this idempotency key was used for another request: use a new key, or repeat the same request',
-        },
-      };
-    return { ok: true, position: positionOf(this.#parts.shard, done.seq), id: done.actor.id, replayed: true };
-  }
-
-  #remember(done: RememberedCommand): void {
-    if (this.#recent.size >= recentCommandsMax) this.#recent.delete(this.#recent.keys().next().value as string);
-    this.#recent.set(done.commandId, done);
   }
 
   /** Kernel time; never before the last event of the shard. */
@@ -547,14 +436,4 @@ export class Decider {
     if (now > this.#at) this.#at = now;
     return micros(this.#at);
   }
-}
-
-function contained(live: Live, envelope: Envelope, error: unknown): Problem {
-  if (error instanceof AstraError) return error.toProblem();
-  const message = error instanceof Error ? error.message : String(error);
-  return {
-    kind: 'contained',
-    code: 'internal',
-    detail: `${live.behavior.type} failed on ${envelope.verb}: ${message}`,
-  };
 }

@@ -14,13 +14,15 @@ import { shard as asShard, type Epoch, type Generation, type Seq, type Shard, se
 import type { ChannelMessage, LaneMessage, Subscription } from './bus.ts';
 import { ActorCache } from './cache.ts';
 import { decodeEnvelope, encodeEnvelope, kidsOfEnvelope } from './codec.ts';
-import { Decider, PoisonedInput } from './decider.ts';
+import { PoisonedInput } from './contained.ts';
+import { Decider } from './decider.ts';
 import type { Envelope, Reply } from './envelope.ts';
 import { AstraError, type Problem } from './errors.ts';
 import { EventFeed } from './event-feed.ts';
 import type { Kit } from './kit.ts';
 import type { Live } from './live.ts';
 import type { ShardRow } from './log.ts';
+import { offerOf } from './offer.ts';
 import { Outgoing } from './outgoing.ts';
 import { recover, recoverEffects } from './recovery.ts';
 import { type Marks, type Source, sourceName, type Unit } from './unit.ts';
@@ -256,16 +258,10 @@ export class ShardRuntime {
   /** Sends WORK again for every attempt that is offered: it may have been lost with the bus or with the last owner. */
   offerAgain(): void {
     for (const head of this.#cache.heads())
-      for (const live of [head, ...(head.members?.values() ?? [])])
-        if (live.work?.phase === 'offered')
-          this.#kit.offerAgain(this, {
-            actor: live.address,
-            route: live.work.route,
-            priority: live.work.priority,
-            since: live.work.since,
-            attempt: live.work.attempt,
-            payload: live.behavior.attempt?.(live.state, live.address, live.head?.state) ?? null,
-          });
+      for (const live of [head, ...(head.members?.values() ?? [])]) {
+        const offer = offerOf(live);
+        if (offer) this.#kit.offerAgain(this, offer);
+      }
   }
 
   get #full(): boolean {

@@ -26,6 +26,19 @@ export interface Unit {
   marks: Marks;
 }
 
+/** A unit before anything is decided in it; its marks come with its end. */
+export const emptyUnit = (source: Source): Unit => ({
+  source,
+  events: [],
+  bytes: 0,
+  answers: [],
+  forwards: [],
+  commands: [],
+  offers: [],
+  notices: [],
+  marks: undefined as unknown as Marks,
+});
+
 /** Where a unit came from; its text names the input when it has to be parked. */
 export type Source =
   | { readonly kind: 'lane'; readonly position: LanePosition }
