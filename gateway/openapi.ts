@@ -155,7 +155,8 @@ class Components {
     const { $schema: _, $defs, ...rest } = this.inline(schema, io);
     const id = z.globalRegistry.get(schema)?.id;
     if (id === undefined) return rest;
-    this.#schemas.set(id, rest);
+    // With a name of its own, a schema is among its definitions, and `rest` is but a reference to it.
+    if (!this.#schemas.has(id)) this.#schemas.set(id, rest);
     return { $ref: `#/components/schemas/${id}` };
   }
 
@@ -168,7 +169,8 @@ class Components {
         delete jsonSchema.id;
       },
     }) as { $defs?: Record<string, Schema> };
-    for (const [id, definition] of Object.entries(json.$defs ?? {})) this.#schemas.set(id, moved(definition) as Schema);
+    for (const [id, definition] of Object.entries(json.$defs ?? {}))
+      if (!anyJson.test(id)) this.#schemas.set(id, moved(definition) as Schema);
     return moved(json) as Schema;
   }
 
@@ -177,14 +179,19 @@ class Components {
   }
 }
 
-/** References point into the document's components. */
+/** How zod names what refers to itself and has no name: of all our schemas, any JSON alone. */
+const anyJson = /^__schema\d+$/;
+
+/** References point into the document's components; any JSON is one of them. */
 function moved(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(moved);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [
       key,
-      key === '$ref' && typeof item === 'string' ? item.replace('#/$defs/', '#/components/schemas/') : moved(item),
+      key === '$ref' && typeof item === 'string' ? componentOf(item.replace('#/$defs/', '')) : moved(item),
     ]),
   );
 }
+
+const componentOf = (name: string): string => `#/components/schemas/${anyJson.test(name) ? 'Json' : name}`;
