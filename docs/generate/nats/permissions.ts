@@ -1,10 +1,11 @@
+import { natsUserSettings, type StoredNatsUser } from '../../../cli/nats-users.ts';
 import {
   type NatsPermissions,
   publisherPermissions,
   rolePermissions,
   workerPermissions,
 } from '../../../kernel/nats/users.ts';
-import { blocks, code, json, table } from '../markdown.ts';
+import { blocks, code, details, json, table } from '../markdown.ts';
 import { org } from './run.ts';
 
 const roles: Record<Parameters<typeof rolePermissions>[0], string> = {
@@ -13,6 +14,15 @@ const roles: Record<Parameters<typeof rolePermissions>[0], string> = {
   worker: 'runs tasks, of any org it is enrolled for',
   publisher: 'publishes into any org: for bridges that you run yourself',
 };
+
+const password = '…';
+const examples: readonly StoredNatsUser[] = [
+  { user: 'kernel', password, role: 'kernel' },
+  { user: 'gateway', password, role: 'gateway' },
+  { user: 'worker', password, role: 'worker' },
+  { user: 'publisher-acme-1', password, role: 'publisher', org },
+  { user: 'worker-acme-1', password, role: 'worker', org, pools: ['gpu'], types: ['train'] },
+];
 
 export function permissionsSection(): string {
   const cells = ({ publish, subscribe }: NatsPermissions): readonly string[] => [
@@ -37,14 +47,7 @@ export function permissionsSection(): string {
     ),
     `${code('astra keys create --nats worker --org acme --pools gpu --types train')} makes a worker of one org. It may pull the durables of its pools and types alone, and a durable has a name of one token, so that a permission can say exactly that:`,
     table(['user', 'may publish', 'may subscribe'], [[code('worker-acme-1'), ...cells(worker)]]),
-    'With an external server the command prints the user for its configuration instead of storing it; for the roles themselves, put the table above into it ([operations.md](operations.md) has the whole file). In nats-server’s own format a user is:',
-    json({
-      user: 'publisher-acme-1',
-      password: '…',
-      permissions: {
-        publish: { allow: publisherPermissions(org, 'publisher-acme-1').publish },
-        subscribe: { allow: publisherPermissions(org, 'publisher-acme-1').subscribe },
-      },
-    }),
+    'With an external server the command prints the user for its configuration instead of storing it. The roles and these two, as nats-server takes them:',
+    details('Configuration', json({ authorization: { users: natsUserSettings(examples) } })),
   );
 }

@@ -69,7 +69,7 @@ const verbs: Record<WorkerCommand['command'], readonly [adds: string, means: str
   ],
   refuse: [
     '`code`, `reason`',
-    'never here: its type or a limit. The attempt fails with that error and is not tried again',
+    'never here: its type or a limit. While another live worker may be able to, it is offered again; when none can, the task is a dead letter with that error',
   ],
   progress: [
     '`fraction`, `note`',
