@@ -37,7 +37,7 @@ export class Reader implements Subscription {
   #life = 0;
   #subscription: NatsSubscription | undefined;
   #queue: Msg[] = [];
-  #draining: Promise<void> | undefined;
+  #draining = false;
   #consumerSequence = 0;
   #heardMs = performance.now();
   #stopped = false;
@@ -91,9 +91,7 @@ export class Reader implements Subscription {
         if (life !== this.#life || this.#stopped) return;
         this.#heardMs = performance.now();
         this.#queue.push(message);
-        this.#draining ??= this.#drain().finally(() => {
-          this.#draining = undefined;
-        });
+        if (!this.#draining) void this.#drain();
       },
     });
     const last = this.#last;
@@ -135,12 +133,18 @@ export class Reader implements Subscription {
     this.#opening = false;
   }
 
+  /** Ends with its look at an empty queue: a message that comes in the same turn of the loop begins the next one. */
   async #drain(): Promise<void> {
-    while (!this.#stopped) {
-      const message = this.#queue.shift();
-      if (!message) return;
-      const held = this.#take(message);
-      if (held) await held;
+    this.#draining = true;
+    try {
+      while (!this.#stopped) {
+        const message = this.#queue.shift();
+        if (!message) return;
+        const held = this.#take(message);
+        if (held) await held;
+      }
+    } finally {
+      this.#draining = false;
     }
   }
 
