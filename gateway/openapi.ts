@@ -118,7 +118,7 @@ const headers = {
 
 function headersOf(route: Route): readonly (keyof typeof headers)[] {
   if (route.scope === 'open') return [];
-  if (route.kind === 'write') return ['Idempotency-Key'];
+  if (route.kind === 'write') return route.refusesKey === undefined ? ['Idempotency-Key'] : [];
   const waits = ['Astra-After', 'Astra-Wait'] as const;
   if (route.kind === 'read') return [...waits, 'If-None-Match'];
   return 206 in route.responses ? ['If-None-Match', 'Range'] : waits;

@@ -7,9 +7,10 @@ import { malformedHeader } from './problems.ts';
 
 const visible = /^[\x21-\x7e]+$/;
 
-/** `Idempotency-Key`; undefined when there is none. Throws `malformed_header`. */
-export function idempotencyKey(header: string): string | undefined {
+/** `Idempotency-Key`; undefined when there is none, which is all there may be where it is `refused`. Throws `malformed_header`. */
+export function idempotencyKey(header: string, refused?: string): string | undefined {
   if (header === '') return undefined;
+  if (refused !== undefined) throw malformedHeader('Idempotency-Key', `none here: ${refused}`);
   if (header.length > idempotencyKeyMax || !visible.test(header))
     throw malformedHeader('Idempotency-Key', `1 to ${idempotencyKeyMax} visible ASCII characters`);
   return header;

@@ -89,6 +89,8 @@ export interface WriteRoute<Q = unknown, B = unknown> extends Declaration<Q> {
   readonly kind: 'write';
   readonly method: 'POST' | 'PATCH' | 'DELETE';
   readonly body: BodyDeclaration<B> | undefined;
+  /** Why it takes no Idempotency-Key; absent where it takes one. */
+  readonly refusesKey?: string;
   answer(call: WriteCall<Q, B>, services: Services): Promise<Answer>;
 }
 

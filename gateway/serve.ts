@@ -124,11 +124,12 @@ export class Server {
     responder.defer();
     void this.#during(responder, route, metrics, startedMs, async () => {
       let call: Call<unknown> | undefined;
+      let key: string | undefined;
       let refusal: unknown;
       try {
         call = admit(route, head, this.#keys, this.#services);
         if (route.body && !isBodiless(head)) expectJson(head.header('content-type'));
-        idempotencyKey(head.header('idempotency-key'));
+        key = idempotencyKey(head.header('idempotency-key'), route.refusesKey);
       } catch (error) {
         refusal = error;
       }
@@ -141,7 +142,7 @@ export class Server {
           method: route.method,
           path: head.path,
           body,
-          idempotencyKey: idempotencyKey(head.header('idempotency-key')),
+          idempotencyKey: key,
           traceparent: traceParent(head.header('traceparent')),
         },
         this.#services,

@@ -180,7 +180,6 @@ function timeline(task: TaskRow): TimelineView {
   const at = (seq: TaskRow['seq']): Position => positionOf(task.shard, seq);
   const items: TimelineEntryView[] = [];
   for (let entry = task.last; entry; entry = entry.previous) {
-    const traceId = entry.traceparent?.split('-')[1];
     items.push({
       at: toIso(entry.at),
       type: entry.type,
@@ -188,14 +187,20 @@ function timeline(task: TaskRow): TimelineView {
       ...(entry.attempt === 0 ? null : { attempt: entry.attempt }),
       ...(entry.worker === undefined ? null : { workerId: entry.worker }),
       position: at(entry.seq),
-      ...(traceId === undefined ? null : { traceId }),
+      ...traceOf(entry.traceparent),
     });
   }
   const truncated = task.transitions > timelineEntriesMax;
   if (!truncated) {
-    const born = { at: toIso(task.createdAt), position: at(task.seq) };
+    // A task has no event of its birth: the request that submitted its goal is behind it.
+    const born = { at: toIso(task.createdAt), position: at(task.seq), ...traceOf(task.goal.facts.traceparent) };
     if (task.planned.dependsOn.length === 0) items.push({ ...born, type: 'TaskReady', status: 'pending' });
     items.push({ ...born, type: 'TaskCreated', status: 'created' });
   }
   return { items: items.reverse(), truncated };
 }
+
+const traceOf = (traceparent: string | undefined): { readonly traceId: string } | null => {
+  const traceId = traceparent?.split('-')[1];
+  return traceId === undefined ? null : { traceId };
+};

@@ -39,8 +39,9 @@ export const deadLetterRoutes: readonly Route[] = [
   write({
     path: '/v1/dead-letters/redrive',
     operationId: 'redriveDeadLetters',
-    summary: `Try again what matches, at most ${redriveMax} in a call; what is left is counted up to ${redriveCountedMax}`,
+    summary: `Try again what matches, at most ${redriveMax} in a call; what is left is counted up to ${redriveCountedMax}. Takes no Idempotency-Key: a repeat goes on with what is left`,
     tag,
+    refusesKey: 'every call redrives what matches by then, so no repeat could get the same answer',
     body: bodyOf(z.strictObject({ filter: z.strictObject(filters) })),
     responses: { 200: { description: 'How many were, and how many remain', schema: redriven } },
     async answer(call, services) {
