@@ -1,6 +1,6 @@
 import { type Bench, type BenchArguments, runBench } from './harness.ts';
 
-/** `make bench ARGS="<name> [--seconds N] [--out DIR] [--profile] [flags]"` (docs/architecture.md; figures in docs). */
+/** `make bench ARGS="<name> [--seconds N] [--out DIR] [--profile] [flags]"` (figures and method: bench/). */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   append: async () => (await import('./append.ts')).append,
   tasks: async () => (await import('./tasks.ts')).tasks,

@@ -79,7 +79,7 @@ export const listPage = 500;
 /** How often a gateway that starts is asked whether it is ready. */
 export const readyPollMs = 50;
 
-/** A message of the embedded NATS: what a plan may take, and some (architecture.md, "Sizes"). */
+/** A message of the embedded NATS: what a plan may take, and some (docs/architecture.md, "Sizes"). */
 export const natsPayloadBytesMax = 8 * 1024 * 1024;
 
 /** How long a stopping worker lets its tasks run on before it gives them back: well within `roleStopMs`. */

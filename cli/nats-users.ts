@@ -73,7 +73,7 @@ export const roleUser = (
   role: 'kernel' | 'gateway' | 'worker',
 ): StoredNatsUser | undefined => users.find((one) => one.user === role);
 
-/** As the server takes them, each with the permissions of its role (nats-contract.md, "Inside"). */
+/** As the server takes them, each with the permissions of its role (docs/nats.md, "Inside"). */
 export const natsUserSettings = (users: readonly StoredNatsUser[]): readonly NatsUser[] => users.map(settingsOf);
 
 function settingsOf(of: StoredNatsUser): NatsUser {

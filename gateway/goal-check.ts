@@ -6,7 +6,7 @@ import { dependencyLookMs, dependencyWaitMs } from './bounds.ts';
 import type { Services } from './services.ts';
 
 /**
- * What only the edge can see of a new goal (domain.md, "Goal"): whether somebody plans, and whether the goals it depends on
+ * What only the edge can see of a new goal (docs/domain.md, "Goal"): whether somebody plans, and whether the goals it depends on
  * exist. The goal settles both again. A repeat under the same key is not checked: it gets its first answer.
  * Throws `planner_not_configured`, `dependency_unknown`.
  */

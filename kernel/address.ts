@@ -52,7 +52,7 @@ export function memberKey(id: string): string | undefined {
 
 /**
  * The shard of an actor: first four bytes, big endian, of SHA-256(org ‖ 0x00 ‖ `<type>/<id>`) mod `shards`
- * (architecture.md, section 4, "Placement"); a pinned id names its shard itself.
+ * (docs/architecture.md, "Placement"); a pinned id names its shard itself.
  */
 export function shardOf(to: Address, format: IdFormat, shards: number): Shard {
   if (format.pinned) return shard(decodeId(to.id).readUInt16BE(0) % shards);

@@ -143,7 +143,7 @@ export interface Behavior<S = unknown, E extends Fact = Fact> {
   react?(state: S, event: Stamped<E>, cause: Cause): readonly Effect[];
   timers?(state: S, head?: unknown): readonly Timer[];
   work?(state: S, head?: unknown): Work | undefined;
-  /** What a WORK message carries for the attempt that is offered (nats-contract.md, "Working"). */
+  /** What a WORK message carries for the attempt that is offered (docs/nats.md, "Working"). */
   attempt?(state: S, self: Address, head?: unknown): Json;
   /** Nothing is left to do: it may leave memory, and no recovery has to look for it. */
   idle(state: S): boolean;

@@ -1,4 +1,4 @@
-/** Branded numbers: the same bytes at run time, different words to the type checker (architecture.md, section 2). */
+/** Branded numbers: the same bytes at run time, different words to the type checker (docs/architecture.md, "Words"). */
 declare const brand: unique symbol;
 type Brand<T, Name extends string> = T & { readonly [brand]: Name };
 

@@ -2,7 +2,7 @@ import { type Micros, micros } from './brand.ts';
 
 /**
  * The port to time. Kernel time is Postgres's clock, returned by commits and carried on by the monotonic clock
- * (architecture.md, section 4, "Ownership"): clocks of machines may be wrong without harm.
+ * (docs/architecture.md, "Ownership and recovery"): clocks of machines may be wrong without harm.
  */
 export interface Clock {
   /** The database's time, as far as it is known; never goes back. */

@@ -10,7 +10,7 @@ import type { SubjectKey } from './log.ts';
 
 /**
  * Bytes of events and messages: one plain msgpack value each (string keys, no extensions, no records), readable from
- * any language. Only this file seals and opens personal fields (architecture.md, section 4, "Bytes"); what is sealed
+ * any language. Only this file seals and opens personal fields (docs/architecture.md, "Bytes"); what is sealed
  * stays sealed in the log, in channels, in snapshots and on LOG.
  */
 const packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true, moreTypes: false });

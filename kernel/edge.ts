@@ -35,7 +35,7 @@ export interface LoggedCommit {
   readonly events: readonly StoredEvent[];
 }
 
-/** What a worker needs of the bus (nats-contract.md, "Working"). */
+/** What a worker needs of the bus (docs/nats.md, "Working"). */
 export interface WorkerLink {
   readonly connected: boolean;
   onConnection(listener: (state: 'lost' | 'back') => void): void;

@@ -38,7 +38,7 @@ export interface EventFeedParts {
 
 /**
  * Publishes a shard's commits on EVT, go-back-N: in order, at least once, from memory while it keeps up and from the log
- * when it does not (nats-contract.md, "Listening out"). How far it came is stored with the shard's next commit.
+ * when it does not (docs/nats.md, "Listening out"). How far it came is stored with the shard's next commit.
  */
 export class EventFeed {
   readonly #parts: EventFeedParts;

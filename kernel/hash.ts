@@ -2,7 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import type { StoredEvent } from './event.ts';
 
 /**
- * The hash chain (I9; architecture.md, section 4, "Bytes"):
+ * The hash chain (I9; docs/architecture.md, "Bytes"):
  *
  *   hash = SHA-256(previous hash ‖ u16 format ‖ u16 shard ‖ u64 seq ‖ u32 epoch ‖ u64 commit_seq ‖ u64 at in µs ‖ u32 version ‖
  *                  u16 schema ‖ length-prefixed (u32) org, actor type, actor key, event type, body)

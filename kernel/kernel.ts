@@ -32,7 +32,7 @@ export interface KernelOptions {
   readonly random: Random;
   readonly logger: KernelLogger;
   readonly behaviors: readonly Behavior[];
-  /** A publication as a command, or why it is none: the domain's translation (nats-contract.md, "Publishing in"). */
+  /** A publication as a command, or why it is none: the domain's translation (docs/nats.md, "Publishing in"). */
   readonly translate: (publication: Publication, now: number) => Envelope;
   /** What a publication that cannot be understood is parked as. */
   readonly parkPublication: (publication: Publication, problem: Problem, id: string) => Envelope;
@@ -65,7 +65,7 @@ export interface Kernel {
 
 /**
  * Starts a kernel process: claims shards, levels with the bus, recovers each shard, and goes on from there
- * (architecture.md, section 4).
+ * (docs/architecture.md, "Ownership and recovery").
  */
 export async function startKernel(options: KernelOptions): Promise<Kernel> {
   const process = new KernelProcess(options);

@@ -5,7 +5,7 @@ import type { TimerHandle } from './timers.ts';
 
 /**
  * An actor in memory: its state as folded so far, committed or not. A head carries its members, and folds their events
- * too (architecture.md, section 4, families).
+ * too (docs/architecture.md, "Behaviors and families").
  */
 export class Live {
   readonly address: Address;

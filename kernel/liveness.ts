@@ -6,7 +6,7 @@ import type { Json } from './envelope.ts';
 import type { Live } from './live.ts';
 
 /**
- * Who is alive (architecture.md, section 7, "Liveness"). Every kernel process hears all heartbeats and judges what its
+ * Who is alive (docs/architecture.md, "Workers"). Every kernel process hears all heartbeats and judges what its
  * own shards have given away. Silence counts only while this process could have heard: its connection up, its loop on
  * time. A new incarnation, or an attempt that two heartbeats in a row do not name, is lost at once.
  */

@@ -5,7 +5,7 @@ import { AstraError } from './errors.ts';
 import type { StoredEvent } from './event.ts';
 
 /**
- * The messages of stream LOG (nats-contract.md, "Listening out"): msgpack maps
+ * The messages of stream LOG (docs/nats.md, "Listening out"): msgpack maps
  * `{ v: 1, shard, part, parts, events: [[seq, epoch, commitSeq, org, actorType, actorKey, version, type, schema, at, body, hash], …] }`,
  * the events of one commit of one shard, in parts when they do not fit into one message.
  */

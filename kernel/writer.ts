@@ -21,7 +21,7 @@ export interface WriterParts {
 }
 
 /**
- * The group commit of a kernel process (architecture.md, section 4): one writer, one statement at a time, for all its
+ * The group commit of a kernel process (docs/architecture.md, "The group commit"): one writer, one statement at a time, for all its
  * shards. While one batch commits the next one fills; an idle system commits at once, a busy one in large batches, and
  * no timer decides. A batch ends in one of four ways:
  *

@@ -48,7 +48,7 @@ export interface EngineOptions {
 }
 
 /**
- * Keeps projections level with the log (architecture.md, section 5):
+ * Keeps projections level with the log (docs/architecture.md, "Read models"):
  *
  *   scan      every shard from Postgres, up to the heads seen at the start
  *   tail      commits from LOG, as they come

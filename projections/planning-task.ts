@@ -1,6 +1,6 @@
 import type { PlannedTask } from '../actors/goal/plan.ts';
 
-/** The task that makes a goal's plan (domain.md, "Goal"): born of GoalSubmitted where that brings none. */
+/** The task that makes a goal's plan (docs/domain.md, "Goal"): born of GoalSubmitted where that brings none. */
 export const planning: PlannedTask = {
   key: '_plan',
   type: 'plan',

@@ -2,7 +2,7 @@ import type { Shard } from '../kernel/brand.ts';
 import type { EventRecord } from '../kernel/event.ts';
 
 /**
- * A projection: a read model in memory, a fold over the logs (architecture.md, section 5). No I/O, no clock, no chance:
+ * A projection: a read model in memory, a fold over the logs (docs/architecture.md, "Read models"). No I/O, no clock, no chance:
  * the same logs give the same state, whatever way and order the shards arrived in.
  */
 export interface Projection<S> {

@@ -45,7 +45,7 @@ export const progressNoteCharsMax = 500;
 export const abandonMs = 5000;
 /** A driver enforces the time limit itself; the worker does this much later. */
 export const driverMarginMs = 2000;
-/** A result, as JSON (domain.md, "Task"); larger output is an artifact. */
+/** A result, as JSON (docs/domain.md, "Task"); larger output is an artifact. */
 export const resultBytesMax = 256 * 1024;
 /** An error message that travels in an event. */
 export const errorCharsMax = 2000;

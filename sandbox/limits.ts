@@ -1,4 +1,4 @@
-/** What an attempt may use beside time (domain.md, "Goal": a plan's `limits`). Absent: the driver's default. */
+/** What an attempt may use beside time (docs/domain.md, "Goal": a plan's `limits`). Absent: the driver's default. */
 export interface TaskLimits {
   readonly memoryBytes?: number;
   readonly cpus?: number;

@@ -3,7 +3,7 @@ import type { Json } from '../kernel/envelope.ts';
 import { AstraError } from '../kernel/errors.ts';
 import type { TaskLimits } from './limits.ts';
 
-/** One attempt as WORK carries it (nats-contract.md, "Working"). */
+/** One attempt as WORK carries it (docs/nats.md, "Working"). */
 export interface WorkItem {
   readonly shard: Shard;
   readonly taskId: string;

@@ -21,7 +21,7 @@ import { Workload } from './workload.ts';
 
 /**
  * Starts a worker: it registers, pulls attempts, claims what it can start, runs what the tasks' commits allow, and
- * reports (nats-contract.md, "Working"). Resolves at once; `registered` tells when the kernel knows it.
+ * reports (docs/nats.md, "Working"). Resolves at once; `registered` tells when the kernel knows it.
  * Throws `rejected` / `handler_missing` when `types` names one that nothing here implements.
  */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {

@@ -1,6 +1,6 @@
 import type { Json } from '../../kernel/envelope.ts';
 
-/** A plan: a DAG of tasks (domain.md, "Goal"), with every default filled in by the check. */
+/** A plan: a DAG of tasks (docs/domain.md, "Goal"), with every default filled in by the check. */
 export interface Plan {
   readonly tasks: readonly PlannedTask[];
 }

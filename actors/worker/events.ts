@@ -1,4 +1,4 @@
-/** Facts of a worker (domain.md, "Worker"). Heartbeats are not facts; transitions are. */
+/** Facts of a worker (docs/domain.md, "Worker"). Heartbeats are not facts; transitions are. */
 export type WorkerEvent =
   | { readonly type: 'WorkerRegistered'; readonly data: WorkerProfile }
   | { readonly type: 'WorkerDraining'; readonly data: { readonly reason?: string } }

@@ -1,6 +1,6 @@
 import type { Shard } from '../brand.ts';
 
-/** Names on the bus (nats-contract.md). Tests and several installations on one server use another root and prefix. */
+/** Names on the bus (docs/nats.md). Tests and several installations on one server use another root and prefix. */
 export interface Names {
   readonly in: string;
   readonly cmd: string;

@@ -11,7 +11,7 @@ export interface PublishOptions {
   readonly traceparent?: string;
 }
 
-/** A program that publishes into Astra (nats-contract.md, "Publishing in"). */
+/** A program that publishes into Astra (docs/nats.md, "Publishing in"). */
 export class InPublisher {
   readonly #wire: Wire;
   readonly #org: string;
@@ -51,7 +51,7 @@ export class InPublisher {
     }
   }
 
-  /** Hears the events of one actor on EVT, from now on: lists in JSON (nats-contract.md, "Listening out"). */
+  /** Hears the events of one actor on EVT, from now on: lists in JSON (docs/nats.md, "Listening out"). */
   onEvents(actorType: string, actorId: string, listener: (events: readonly Json[]) => void): Subscription {
     const subscription = this.#wire.nc.subscribe(`${this.#wire.names.root}.evt.${this.#org}.${actorType}.${actorId}`, {
       callback: (_error, message) => listener(message.json<readonly Json[]>()),

@@ -24,7 +24,7 @@ export interface ReaderOptions {
 let readers = 0;
 
 /**
- * Reads a stream in order and without a hole, through an ephemeral consumer without acks (architecture.md, "The bus may
+ * Reads a stream in order and without a hole, through an ephemeral consumer without acks (docs/architecture.md, "The bus may
  * forget"). Messages are pushed under flow control: while `deliver` holds back, the server stops sending. A hole in the
  * consumer's own sequence, a silent consumer, and every reconnect make a new one behind the last delivered sequence.
  */

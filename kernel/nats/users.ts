@@ -13,7 +13,7 @@ const lanes = ['high', 'normal', 'low'];
 const inboxOf = (user: string): string => `_INBOX.${user}.>`;
 
 /**
- * The permissions of Astra's own roles (nats-contract.md, "Inside"): commands, channels and LOG are closed to all but those
+ * The permissions of Astra's own roles (docs/nats.md, "Inside"): commands, channels and LOG are closed to all but those
  * that need them. `user` is the NATS user's name: each has inboxes of its own.
  */
 export function rolePermissions(role: 'kernel' | 'gateway' | 'worker' | 'publisher', user: string): NatsPermissions {

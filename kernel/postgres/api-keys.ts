@@ -35,7 +35,7 @@ export function parseApiKey(text: string): { readonly id: string; readonly hash:
   return match ? { id: match[1] as string, hash: secretHash(match[2] as string) } : undefined;
 }
 
-/** The API keys (http-api.md, "Who"). All throw `unavailable` when Postgres does not answer. */
+/** The API keys (docs/http.md, "Conventions"). All throw `unavailable` when Postgres does not answer. */
 export class ApiKeys {
   readonly #db: Kysely<Tables>;
   readonly #random: Random;
