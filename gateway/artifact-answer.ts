@@ -45,12 +45,18 @@ export async function serveArtifact(
 /** Sends a stream of `total` bytes with the client's own speed; a client that goes ends it. */
 async function pump(content: Readable, total: number, responder: Responder): Promise<void> {
   const { response } = responder;
-  let resume = () => {};
+  let resume = (_offset: number) => {};
   responder.onAborted = () => {
     content.destroy();
-    resume();
+    resume(0);
   };
   try {
+    if (responder.isAborted) return;
+    // Once: uWebSockets.js 20.51 forgets a handler that is set in the turn of the one before.
+    response.onWritable((offset) => {
+      resume(offset);
+      return true;
+    });
     for await (const chunk of content) {
       const bytes = chunk as Buffer;
       let rest: Uint8Array = bytes;
@@ -63,14 +69,10 @@ async function pump(content: Readable, total: number, responder: Responder): Pro
         });
         if (isOver) return;
         if (isTaken) break;
-        const writable = new Promise<number>((resolve) => {
-          resume = () => resolve(from);
-          response.onWritable((offset) => {
-            resolve(offset);
-            return true;
-          });
+        const offset = await new Promise<number>((resolve) => {
+          resume = resolve;
         });
-        rest = rest.subarray((await writable) - from);
+        rest = rest.subarray(offset - from);
       }
       if (responder.isAborted) return;
     }

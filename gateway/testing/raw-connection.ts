@@ -11,13 +11,15 @@ export interface RawAnswer {
 export class RawConnection {
   readonly socket: Socket;
   #received = Buffer.alloc(0);
+  /** What came in since it was last looked at. */
+  #pieces: Buffer[] = [];
   #closed = false;
   #onChange = () => {};
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (data: Buffer) => {
-      this.#received = Buffer.concat([this.#received, data]);
+      this.#pieces.push(data);
       this.#onChange();
     });
     // Whether the other side ends or breaks it, there is nothing more to read.
@@ -48,6 +50,7 @@ export class RawConnection {
   /** The next final answer, whole; one to HEAD has no body. */
   async answer(isHead = false): Promise<RawAnswer> {
     const headEnd = await this.#until(() => {
+      this.#gather();
       const at = this.#received.indexOf('\r\n\r\n');
       return at < 0 ? undefined : at + 4;
     });
@@ -61,7 +64,8 @@ export class RawConnection {
       return this.answer(isHead);
     }
     const bytes = isHead || status === 304 ? 0 : Number(headers.get('content-length') ?? 0);
-    await this.#until(() => this.#received.length >= headEnd + bytes || undefined);
+    await this.#until(() => this.#receivedBytes >= headEnd + bytes || undefined);
+    this.#gather();
     const body = this.#received.toString('utf8', headEnd, headEnd + bytes);
     this.#received = this.#received.subarray(headEnd + bytes);
     return { status, headers, body };
@@ -76,11 +80,20 @@ export class RawConnection {
     this.socket.destroy();
   }
 
+  get #receivedBytes(): number {
+    return this.#pieces.reduce((sum, { length }) => sum + length, this.#received.length);
+  }
+
+  #gather(): void {
+    this.#received = Buffer.concat([this.#received, ...this.#pieces]);
+    this.#pieces = [];
+  }
+
   async #until<T>(look: () => T | undefined): Promise<T> {
     for (;;) {
       const found = look();
       if (found !== undefined) return found;
-      if (this.#closed) throw new Error(`closed after ${this.#received.length} bytes of an answer`);
+      if (this.#closed) throw new Error(`closed after ${this.#receivedBytes} bytes of an answer`);
       await this.#change();
     }
   }
