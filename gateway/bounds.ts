@@ -36,10 +36,13 @@ export const retryAfterMs = 1000;
 
 // — Reads —
 
+/** Items of a page, when nobody says. */
 export const limitDefault = 50;
+/** Items of a page: what is made and serialized within one turn, while all others wait. */
 export const limitMax = 500;
 /** Wait for a position when `Astra-Wait` does not say. */
 export const waitDefaultMs = 2000;
+/** The longest wait for a position: shorter than what proxies allow a request. */
 export const waitMaxMs = 10_000;
 
 // — Output of tasks —
