@@ -1,6 +1,19 @@
+import type { HttpResponse } from 'uWebSockets.js';
 import { followKeepAliveMs, followLagBytesMax } from './bounds.ts';
 import type { Responder } from './responder.ts';
 import type { Services } from './services.ts';
+
+/** The answer to HEAD where GET gets a stream of events. */
+export const headOfEvents = (responder: Responder): void =>
+  responder.begin(200, (response) => {
+    writeHead(response);
+    response.endWithoutBody();
+  });
+
+function writeHead(response: HttpResponse): void {
+  response.writeHeader('Content-Type', 'text/event-stream');
+  response.writeHeader('Cache-Control', 'no-store');
+}
 
 /** Server-Sent Events to one client: what it cannot take is never buffered without bound, it is dropped instead. */
 export class EventStream {
@@ -14,11 +27,10 @@ export class EventStream {
   constructor(responder: Responder, services: Services) {
     this.#responder = responder;
     this.#services = services;
-    services.metrics.streams++;
+    services.streams.add(this);
     responder.onAborted = () => this.#closed();
     responder.begin(200, (response) => {
-      response.writeHeader('Content-Type', 'text/event-stream');
-      response.writeHeader('Cache-Control', 'no-store');
+      writeHead(response);
       response.onWritable(() => {
         this.#lagBytes = 0;
         return true;
@@ -74,7 +86,7 @@ export class EventStream {
   #closed(): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.#services.metrics.streams--;
+    this.#services.streams.delete(this);
     this.#cancelKeepAlive();
     this.#onClosed();
   }

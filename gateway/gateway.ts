@@ -33,7 +33,7 @@ export interface GatewayOptions {
 
 export interface Gateway {
   readonly port: number;
-  /** Takes no more connections, lets what is being answered end, then closes what is open. */
+  /** Takes no more connections, lets what is being answered end, then closes what is open. Asked again, it waits for that. */
   stop(): Promise<void>;
 }
 
@@ -64,6 +64,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     output: options.output,
     readiness,
     metrics,
+    streams: new Set(),
     clock,
     random: options.random,
     log,
@@ -71,6 +72,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const server = new Server(keys, services);
   metrics.gauges([
     { name: 'astra_commands_in_flight', help: 'Commands that wait for answers', value: () => commands.inFlight },
+    { name: 'astra_http_requests_open', help: 'Requests that are not answered yet', value: () => server.open },
+    { name: 'astra_http_streams', help: 'Open streams', value: () => services.streams.size },
     { name: 'astra_http_body_bytes', help: 'Bodies on their way in', value: () => server.bodies.heldBytes },
     { name: 'astra_projection_events_applied_total', help: 'Events folded', value: () => projections.status().applied },
     { name: 'astra_projection_events_behind', help: 'Events not folded yet', value: () => projections.status().behind },
@@ -81,14 +84,22 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   register(app, server, metrics);
   const socket = await listen(app, options.host, options.port);
   await Promise.all([keys.start(), readiness.start()]);
+  const stop = async (): Promise<void> => {
+    uws.us_listen_socket_close(socket);
+    keys.stop();
+    readiness.stop();
+    // A task may write for hours: who follows it comes back to another gateway.
+    for (const stream of services.streams) stream.end();
+    await server.quiet(stopGraceMs);
+    app.close();
+  };
+  let stopped: Promise<void> | undefined;
   return {
     port: uws.us_socket_local_port(socket),
-    async stop() {
-      uws.us_listen_socket_close(socket);
-      keys.stop();
-      readiness.stop();
-      await server.quiet(stopGraceMs);
-      app.close();
+    stop: () => {
+      // Once: the server's memory of what is closed already is gone.
+      stopped ??= stop();
+      return stopped;
     },
   };
 }

@@ -36,7 +36,6 @@ export interface GaugeSource {
 export class Metrics {
   readonly #registry = new Registry();
   readonly #routes: RouteMetrics[] = [];
-  streams = 0;
 
   constructor() {
     const registers = [this.#registry];
@@ -53,7 +52,6 @@ export class Metrics {
           for (const [status, count] of statuses) this.inc({ method, path, status }, count);
       },
     });
-    this.gauges([{ name: 'astra_http_streams', help: 'Open streams', value: () => this.streams }]);
   }
 
   gauges(sources: readonly GaugeSource[]): void {

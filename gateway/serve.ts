@@ -28,6 +28,11 @@ export class Server {
     this.#idPrefix = services.random.bytes(5).toString('hex');
   }
 
+  /** Requests that wait for something before they are answered. */
+  get open(): number {
+    return this.#open;
+  }
+
   /** A handler for one route. */
   handler(route: Route, metrics: RouteMetrics): (response: HttpResponse, request: HttpRequest) => void {
     switch (route.kind) {
@@ -91,15 +96,21 @@ export class Server {
     }
     responder.defer();
     void this.#during(responder, route, metrics, startedMs, async () => {
-      await this.#reach(wait.position, wait.ms);
+      await this.#reach(responder, wait.position, wait.ms);
       responder.answer(route.answer(wait.call, this.#services));
     });
   }
 
-  /** Waits until reads reflect a position. Throws `position_timeout`, `overloaded`, `malformed_header`. */
-  async #reach(position: string, ms: number): Promise<void> {
-    switch (await this.#services.projections.waitFor(position, ms)) {
+  /** Waits until reads reflect a position, or the client goes. Throws `position_timeout`, `overloaded`, `malformed_header`. */
+  async #reach(responder: Responder, position: string, ms: number): Promise<void> {
+    const gone = new Promise<'gone'>((resolve) => {
+      responder.onAborted = () => resolve('gone');
+    });
+    const outcome = await Promise.race([this.#services.projections.waitFor(position, ms), gone]);
+    responder.onAborted = undefined;
+    switch (outcome) {
       case 'applied':
+      case 'gone':
         return;
       case 'timeout':
         throw new AstraError(
@@ -188,7 +199,7 @@ export class Server {
     void this.#during(responder, route, metrics, startedMs, async () => {
       const call = admit(route, head, this.#keys, this.#services);
       const after = head.header('astra-after');
-      if (after !== '') await this.#reach(afterPosition(after), waitMs(head.header('astra-wait')));
+      if (after !== '') await this.#reach(responder, afterPosition(after), waitMs(head.header('astra-wait')));
       await route.serve({ ...call, range: head.header('range') }, responder, this.#services);
     });
   }

@@ -1,7 +1,7 @@
 import type { Json } from '../kernel/envelope.ts';
 import { AstraError } from '../kernel/errors.ts';
 import { followersMax, followLookMs, followQuietMs, retryAfterMs } from './bounds.ts';
-import { EventStream } from './event-stream.ts';
+import { EventStream, headOfEvents } from './event-stream.ts';
 import type { Responder } from './responder.ts';
 import type { Call } from './route.ts';
 import type { OutputPiece } from './schemas/task.ts';
@@ -15,7 +15,8 @@ import { isEnded, isWhole, keptLog, pieceOf, taskOf } from './task-output.ts';
 export async function followOutput(call: Call<unknown>, responder: Responder, services: Services): Promise<void> {
   const task = taskOf(call, responder, services);
   if (!task) return;
-  if (services.metrics.streams >= followersMax)
+  if (responder.asked.isHead) return headOfEvents(responder);
+  if (services.streams.size >= followersMax)
     throw new AstraError('overloaded', 'overloaded', `${followersMax} streams of this gateway are open`, {
       retryAfterMs,
     });

@@ -104,12 +104,12 @@ export class World {
   }
 
   /** Another gateway on the same read models. */
-  async gateway(options: { readonly hasRead?: boolean } = {}): Promise<Gateway> {
+  async gateway(options: { readonly hasRead?: boolean; readonly port?: number } = {}): Promise<Gateway> {
     const quiet = { debug: () => {}, info: () => {}, warn: () => {} };
     const { level } = this.#projections;
     const gateway = await startGateway({
       host: '127.0.0.1',
-      port: 0,
+      port: options.port ?? 0,
       projections:
         options.hasRead === false ? { ...this.#projections, level: new Promise(() => {}) } : this.#projections,
       commands: this.commands,
