@@ -8,6 +8,14 @@ type Document = {
   readonly components: { readonly schemas: Readonly<Record<string, object>> };
 };
 
+type Content = Readonly<Record<string, { readonly schema?: object }>>;
+
+interface Operation {
+  readonly parameters: readonly { readonly name: string; readonly in: string; readonly schema?: object }[];
+  readonly requestBody?: { readonly content: Content };
+  readonly responses: Readonly<Record<string, { readonly description: string; readonly content?: Content }>>;
+}
+
 const document = JSON.parse(JSON.stringify(describe(routes))) as Document;
 
 /** Every reference in a value. */
@@ -25,6 +33,35 @@ suite('the OpenAPI document', () => {
     expect(described.sort()).toEqual(routes.map(({ method, path }) => `${method} ${path}`).sort());
     const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods));
     expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(routes.length);
+  });
+
+  test('describes what goes into each route and what comes out of it', () => {
+    const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => ({ path, method, ...(operation as unknown as Operation) })),
+    );
+    for (const { path, method, parameters, responses, requestBody } of operations) {
+      const where = `${method} ${path}`;
+      const inPath = parameters.filter((one) => one.in === 'path').map(({ name }) => `{${name}}`);
+      expect([where, path.match(/\{\w+\}/g) ?? []]).toEqual([where, inPath]);
+      expect([where, parameters.filter(({ schema }) => !schema)]).toEqual([where, []]);
+      expect([where, Object.keys(requestBody?.content ?? {})]).toEqual([
+        where,
+        method === 'post' || method === 'patch' ? ['application/json'] : [],
+      ]);
+      const answers = Object.entries(responses);
+      expect(answers.length).toBeGreaterThan(1);
+      for (const [status, { description, content = {} }] of answers) {
+        expect([where, status, description]).not.toContain('');
+        expect([where, status, Object.keys(content).length]).not.toContain(0);
+        for (const [type, { schema }] of Object.entries(content))
+          if (type.endsWith('json') && path !== '/openapi.json')
+            expect([where, status, schema]).not.toContain(undefined);
+      }
+    }
+    const keyless = operations.filter(
+      ({ method, parameters }) => method !== 'get' && !parameters.some(({ name }) => name === 'Idempotency-Key'),
+    );
+    expect(keyless.map(({ path }) => path)).toEqual(['/v1/dead-letters/redrive']);
   });
 
   test('says what each schema is, and refers to nothing that is not there', () => {

@@ -26,6 +26,7 @@ const statusOfCode: Readonly<Record<string, number>> = {
   method_not_allowed: 405,
   body_too_large: 413,
   plan_too_large: 413,
+  message_too_large: 413,
   unsupported_media_type: 415,
   range_not_satisfiable: 416,
   rate_limited: 429,
@@ -77,7 +78,7 @@ export function problemDocument(error: unknown, requestId: string): ProblemDocum
     status,
     detail: status === 500 || !known ? `a defect of Astra; its log has it under request ${requestId}` : known.message,
     code,
-    ...(known?.errors ? { errors: known.errors } : {}),
+    ...(known?.errors && status !== 500 ? { errors: known.errors } : {}),
     ...(retry === undefined ? {} : { retryAfterMs: retry }),
     requestId,
   };
