@@ -4,6 +4,11 @@ const kibibyte = 1024;
 const mebibyte = 1024 * kibibyte;
 const hourMs = 3_600_000;
 
+// — Input —
+
+/** Levels of lists and objects in JSON: what takes it apart calls itself. */
+export const jsonDepthMax = 128;
+
 // — Plans and goals —
 
 /** Tasks of one plan: a graph lives in one shard and in one process's memory. */
@@ -12,6 +17,10 @@ export const planTasksMax = 10_000;
 export const dependenciesMax = 1000;
 /** A plan as JSON: what one message carries, less room for its envelope (architecture.md, "Sizes"). */
 export const planBytesMax = 8 * mebibyte - 256 * kibibyte;
+/** Faults of a plan that one refusal names; what is beyond is counted. */
+export const planFaultsMax = 1000;
+/** Keys of a cycle that are printed; of a longer one the middle is counted. */
+export const cyclePrintedMax = 16;
 /** Input of one task, as JSON. */
 export const taskInputBytesMax = 256 * kibibyte;
 /** Input with the results it takes from upstream. */
@@ -29,8 +38,10 @@ export const goalDeadlineDefaultMs = 7 * 24 * hourMs;
 export const goalDeadlineMaxMs = 365 * 24 * hourMs;
 /** An approval that nobody gives expires. */
 export const approvalMs = 24 * hourMs;
-/** Tasks cancelled in one wave: fewer than the kernel runs in one cascade. */
-export const cancelWaveTasks = 400;
+/** Goals that may wait for one: its end tells them all in one event. */
+export const goalWatchersMax = 1000;
+/** Tasks or goals told in one wave: fewer than the kernel runs in one cascade, and what one event can carry. */
+export const waveMax = 400;
 
 // — Tasks —
 
@@ -51,8 +62,10 @@ export const progressIntervalMs = 1000;
 export const artifactsMax = 256;
 /** Text of an error, in characters: it goes into events. */
 export const errorMessageMax = 4000;
-/** Workers whose refusal of an attempt is remembered. */
+/** Workers that may refuse an attempt before it is given up. */
 export const refusalsMax = 64;
+/** An incarnation of a worker, in characters. */
+export const incarnationMax = 64;
 
 // — Agents —
 
@@ -74,3 +87,6 @@ export const reasonMax = 1000;
 export const workerSlotsMax = 4096;
 export const workerPoolsMax = 64;
 export const workerTypesMax = 256;
+/** Host, version or name of a driver, in characters. */
+export const workerTextMax = 200;
+export const workerDriversMax = 16;

@@ -2,13 +2,18 @@ import { z } from 'zod';
 import type { Json } from '../kernel/envelope.ts';
 import { AstraError, type Fault } from '../kernel/errors.ts';
 import { isId } from '../kernel/ids.ts';
-import { reasonMax, subjectMax } from './bounds.ts';
+import { jsonDepthMax, reasonMax, subjectMax } from './bounds.ts';
+import { isJson, jsonBytes } from './json.ts';
+import { token } from './pointer.ts';
 
 /** What clients may say, in words that several actors share. Every schema is strict: an unknown field is a fault. */
 
-/** A character that no name, label or reason may hold: C0, DEL, C1, line and paragraph separators, lone surrogates. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
-const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\p{Cs}]/u;
+/**
+ * A character that no name, label or reason may hold: controls, line and paragraph separators, lone surrogates, and what shows
+ * nothing or turns the direction of what follows, but for the joiners that scripts and emoji need.
+ */
+const unprintable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]|(?!\u200c|\u200d|[\u{e0020}-\u{e007f}])\p{Cf}/u;
+const visible = /[\p{L}\p{N}\p{P}\p{S}]/u;
 
 /** Text on one line: printable, trimmed, NFC. */
 export const line = (max: number) =>
@@ -18,8 +23,8 @@ export const line = (max: number) =>
     .pipe(
       z
         .string()
-        .min(1, 'expected at least one printable character')
-        .max(max, `expected at most ${max} characters`)
+        .refine((text) => visible.test(text), 'expected at least one printable character')
+        .refine((text) => text.length <= max || [...text].length <= max, `expected at most ${max} characters`)
         .refine((text) => !unprintable.test(text), 'expected printable characters only'),
     );
 
@@ -30,8 +35,7 @@ export const prose = (max: number) =>
     .max(max, `expected at most ${max} characters`)
     .refine((text) => !text.includes('\0'), 'expected text without NUL characters');
 
-export const poolName = z.string().regex(/^[a-z0-9_-]{1,64}$/, 'expected 1 to 64 of a-z, 0-9, _ and -');
-export const typeName = poolName;
+export const typeName = z.string().regex(/^[a-z0-9_-]{1,64}$/, 'expected 1 to 64 of a-z, 0-9, _ and -');
 export const orgName = z.string().regex(/^[a-z0-9-]{1,40}$/, 'expected 1 to 40 of a-z, 0-9 and -');
 export const priority = z
   .int('expected a whole number')
@@ -56,7 +60,7 @@ export const json = (bytesMax: number): z.ZodType<Json> =>
   z
     .json()
     .refine(
-      (value) => Buffer.byteLength(JSON.stringify(value)) <= bytesMax,
+      (value) => jsonBytes(value as Json) <= bytesMax,
       `expected at most ${bytesMax} bytes of JSON`,
     ) as unknown as z.ZodType<Json>;
 
@@ -67,22 +71,26 @@ export type ReasonInput = z.infer<typeof reasonInput>;
 /** The faults of an input, with pointers into it. */
 export const faultsOf = (error: z.ZodError): readonly Fault[] =>
   error.issues.flatMap((issue) => {
-    const at = `/${issue.path.map((token) => String(token).replaceAll('~', '~0').replaceAll('/', '~1')).join('/')}`;
-    const pointer = issue.path.length === 0 ? '' : at;
+    const pointer = issue.path.map((part) => `/${token(String(part))}`).join('');
     if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => ({
-        pointer: `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`,
-        message: 'unknown field',
-      }));
+      return issue.keys.map((key) => ({ pointer: `${pointer}/${token(key)}`, message: 'unknown field' }));
     return [{ pointer, message: issue.message }];
   });
 
 /** The input, or one `invalid_input` that names every fault. */
 export function readInput<T>(schema: z.ZodType<T>, input: unknown): T {
+  // Before anything else, because what reads it calls itself for every level.
+  if (input !== undefined && !isJson(input))
+    throw invalidInput([
+      { pointer: '', message: `expected JSON of well-formed text, at most ${jsonDepthMax} levels deep` },
+    ]);
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  const errors = faultsOf(result.error);
-  throw new AstraError(
+  throw invalidInput(faultsOf(result.error));
+}
+
+const invalidInput = (errors: readonly Fault[]): AstraError =>
+  new AstraError(
     'rejected',
     'invalid_input',
     `the input has ${errors.length === 1 ? 'a fault' : `${errors.length} faults`}: ${errors
@@ -91,4 +99,3 @@ export function readInput<T>(schema: z.ZodType<T>, input: unknown): T {
       .join('; ')}`,
     { errors },
   );
-}

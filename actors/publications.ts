@@ -8,19 +8,26 @@ import { agentInput, messageInput } from './agent/input.ts';
 import { messageAgent, spawnAgent } from './agent/requests.ts';
 import { goalInput } from './goal/input.ts';
 import { commandGoal, submitGoal } from './goal/requests.ts';
-import { readInput, reasonInput, taskId } from './input.ts';
+import { orgName, readInput, reasonInput, subject as subjectName, taskId } from './input.ts';
 import type { RequestContext } from './request.ts';
 import { signalInput } from './task/input.ts';
 import { signalTask } from './task/requests.ts';
 
-type Read = (body: Json, target: string, context: RequestContext) => Envelope;
+/** Reads a body for the target that the subject ends with; `undefined` where it names none. */
+type Read = (body: Json, target: string | undefined, context: RequestContext) => Envelope;
 
 /** What may be published on `astra.in.<org>.<verb>` (nats-contract.md, "Publishing in"); the rest of the subject names the target. */
 const verbs: Readonly<Record<string, Read>> = {
-  'goal.submit': (body, _target, context) => submitGoal(readInput(goalInput, body), context),
+  'goal.submit': (body, target, context) => {
+    expectNone(target);
+    return submitGoal(readInput(goalInput, body), context);
+  },
   'goal.cancel': (body, target, context) =>
     commandGoal(expectId('gl', target), 'cancel', readInput(reasonInput, body ?? {}), context),
-  'agent.spawn': (body, _target, context) => spawnAgent(readInput(agentInput, body), context),
+  'agent.spawn': (body, target, context) => {
+    expectNone(target);
+    return spawnAgent(readInput(agentInput, body), context);
+  },
   'agent.message': (body, target, context) =>
     messageAgent(expectId('ag', target), readInput(messageInput, body), context),
   'task.signal': (body, target, context) =>
@@ -29,13 +36,15 @@ const verbs: Readonly<Record<string, Read>> = {
 
 export const publicationVerbs = Object.keys(verbs);
 
-function expectId(prefix: string, text: string): string {
-  if (isId(prefix, text)) return text;
-  throw new AstraError(
-    'rejected',
-    'invalid_input',
-    `expected an id ${prefix}_… at the end of the subject, found ${text === '' ? 'nothing' : text}`,
-  );
+const invalid = (detail: string): AstraError => new AstraError('rejected', 'invalid_input', detail);
+
+function expectId(prefix: string, target: string | undefined): string {
+  if (target !== undefined && isId(prefix, target)) return target;
+  throw invalid(`expected an id ${prefix}_… at the end of the subject, found ${target ?? 'nothing'}`);
+}
+
+function expectNone(target: string | undefined): void {
+  if (target !== undefined) throw invalid(`expected nothing more at the end of the subject, found ${target}`);
 }
 
 /** A publication as a command. Throws `invalid_input`, `plan_invalid` and the like: it becomes a dead letter with that reason. */
@@ -48,22 +57,17 @@ export function publicationToCommand(
   },
   { now, newId }: { readonly now: Micros; readonly newId: (prefix: string) => string },
 ): Envelope {
-  const [subject = '', action = '', ...rest] = publication.verb.split('.');
-  const route = `${subject}.${action}`;
-  const read = verbs[route];
-  if (!read)
-    throw new AstraError(
-      'rejected',
-      'invalid_input',
-      `expected one of ${publicationVerbs.join(', ')} behind the org, found ${publication.verb}`,
-    );
-  if (!/^[a-z0-9-]{1,40}$/.test(publication.org))
-    throw new AstraError('rejected', 'invalid_input', `expected an org of a-z, 0-9 and -, found ${publication.org}`);
-  const { idempotencyKey, traceparent, replyTo } = publication;
-  const envelope = read(bodyOf(publication), rest.join('.'), {
-    org: publication.org,
+  const { org, verb, idempotencyKey, traceparent, replyTo } = publication;
+  const [subject = '', action = '', ...rest] = verb.split('.');
+  const name = `${subject}.${action}`;
+  const read = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+  if (!read) throw invalid(`expected one of ${publicationVerbs.join(', ')} behind the org, found ${verb}`);
+  if (!isOrg(org)) throw invalid(`expected an org of a-z, 0-9 and -, found ${org}`);
+  const envelope = read(bodyOf(publication), rest.length === 0 ? undefined : rest.join('.'), {
+    org,
     principal: 'publisher:nats',
-    route,
+    // With its target: the same key for another target is another request.
+    route: verb,
     now,
     newId,
     ...(idempotencyKey === undefined ? null : { idempotencyKey }),
@@ -72,6 +76,8 @@ export function publicationToCommand(
   });
   return replyTo === undefined ? envelope : { ...envelope, replyTo };
 }
+
+const isOrg = (text: string): boolean => orgName.safeParse(text).success;
 
 function bodyOf({ contentType, payload }: Pick<Publication, 'contentType' | 'payload'>): Json {
   if (payload.length === 0) return null;
@@ -108,28 +114,39 @@ export function translatePublication(
 export function parkPublication(publication: Publication, problem: Problem, unique: string): Envelope {
   const bytes = Buffer.from(unique, 'hex');
   bytes.writeUInt16BE(0, 0);
-  const org = /^[a-z0-9-]{1,40}$/.test(publication.org) ? publication.org : 'default';
   const id = encodeId('dl', bytes);
-  const text = Buffer.from(publication.payload);
-  const readable = text.equals(Buffer.from(text.toString('utf8'), 'utf8'));
+  const { verb, contentType, idempotencyKey } = publication;
+  const payload = Buffer.from(publication.payload);
+  const encoding = payload.equals(Buffer.from(payload.toString('utf8'), 'utf8')) ? 'utf8' : 'base64';
+  const subject = subjectOf(publication);
   return {
-    to: { org, type: 'dead-letter', id },
+    to: { org: isOrg(publication.org) ? publication.org : 'default', type: 'dead-letter', id },
     verb: 'park',
     id: `park:${id}`,
     body: {
-      origin: { source: 'publication', verb: publication.verb },
+      origin: { source: 'publication', verb },
       error: problem as unknown as Json,
       count: 1,
       publication: {
-        verb: publication.verb,
-        contentType: publication.contentType,
-        payload: text.toString(readable ? 'utf8' : 'base64'),
-        encoding: readable ? 'utf8' : 'base64',
-        ...(publication.idempotencyKey === undefined ? null : { idempotencyKey: publication.idempotencyKey }),
+        verb,
+        contentType,
+        payload: payload.toString(encoding),
+        encoding,
+        ...(idempotencyKey === undefined ? null : { idempotencyKey }),
       },
     },
     principal: 'kernel',
     correlationId: id,
     hops: 0,
+    ...(subject === undefined ? null : { subject }),
   };
+}
+
+/** Whose data a body is that is not understood otherwise: it is kept sealed all the same. */
+function subjectOf(publication: Publication): string | undefined {
+  try {
+    return subjectName.safeParse((bodyOf(publication) as { readonly subject?: unknown } | null)?.subject).data;
+  } catch {
+    return undefined;
+  }
 }

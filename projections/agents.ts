@@ -94,6 +94,8 @@ export const agents: Projection<AgentsState> = {
         row.openGoals?.delete(event.data.goalId);
         if (row.openGoals?.size === 0) row.openGoals = undefined;
         break;
+      case 'AgentNameDeclined':
+        break;
       default: {
         const status = statusAfter[event.type];
         if (!status) break;

@@ -101,10 +101,14 @@ function change(
   }
   record(task, event);
   // What follows from it comes behind it.
-  if (event.type === 'TaskCompleted' || (event.type === 'TaskDeadLettered' && task.planned.onFailure === 'continue'))
+  if (event.type === 'TaskCompleted' || (task.planned.onFailure === 'continue' && isMissing(goal, event)))
     settle(state, goal, task, at, event.seq);
   else if (event.type === 'TaskRedriven' || event.type === 'TaskReopened') reopen(state, goal, task, event);
 }
+
+/** It ended without a result, for itself and not for another one's failure: what depends on it may go on without. */
+const isMissing = (goal: GoalRow, { type, data }: Exclude<Recorded<TaskEvent>, { type: 'TaskProgressed' }>): boolean =>
+  type === 'TaskDeadLettered' || (type === 'TaskCancelled' && data.culprit === undefined && !goal.ended);
 
 /** It is ready from here on, because of this event of another task or of its own. */
 function ready(state: WorkState, task: TaskRow, at: Micros, seq: Seq): void {
@@ -126,7 +130,7 @@ function reopen(
   state: WorkState,
   goal: GoalRow,
   task: TaskRow,
-  { type, data, at, seq }: Extract<Recorded<TaskEvent>, { type: 'TaskRedriven' | 'TaskReopened' }>,
+  { data, at, seq }: Extract<Recorded<TaskEvent>, { type: 'TaskRedriven' | 'TaskReopened' }>,
 ): void {
   task.run = data.run;
   task.error = undefined;
@@ -141,8 +145,7 @@ function reopen(
       if (dependant.status === 'pending') state.moveTask(dependant, 'created');
     }
   }
-  // A dead letter had been ready; what it took along waits again.
-  if (task.waiting === 0 || type === 'TaskRedriven') ready(state, task, at, seq);
+  if (task.waiting === 0) ready(state, task, at, seq);
 }
 
 /** When this last happened to it, in its present attempt or before. */

@@ -3,6 +3,8 @@ import type { Json } from '../../kernel/envelope.ts';
 /** Facts of an agent (domain.md, "Agent"). */
 export type AgentEvent =
   | { readonly type: 'AgentSpawned'; readonly data: AgentProfile & { readonly fingerprint?: string } }
+  /** A name was reserved for it in vain: it exists with another one, has stopped, or was renamed meanwhile. */
+  | { readonly type: 'AgentNameDeclined'; readonly data: { readonly name: string; readonly version: number } }
   | { readonly type: 'AgentProfileChanged'; readonly data: Partial<AgentProfile> }
   | { readonly type: 'AgentPaused'; readonly data: { readonly reason?: string } }
   | { readonly type: 'AgentResumed'; readonly data: { readonly reason?: string } }

@@ -3,6 +3,7 @@ import type { ReasonInput } from '../input.ts';
 import { nameId } from '../name/behavior.ts';
 import { commandFor, creationOf, type RequestContext } from '../request.ts';
 import type { AgentInput, AgentPatch, MessageInput } from './input.ts';
+import { spawnReservation } from './naming.ts';
 
 /** An agent to spawn: without a key, its name is reserved at once. */
 export function spawnAgent(input: AgentInput, context: RequestContext): Envelope {
@@ -18,14 +19,7 @@ export function spawnAgent(input: AgentInput, context: RequestContext): Envelope
         : {
             to: { org, type: 'name', id: nameId(org, 'agent', input.name) },
             verb: 'reserve',
-            body: {
-              kind: 'agent',
-              name: input.name,
-              holder: id,
-              next: 'spawn',
-              body: { profile },
-              ...(input.subject === null ? null : { subject: input.subject }),
-            },
+            body: spawnReservation(id, input),
           },
     input.subject ?? undefined,
   );

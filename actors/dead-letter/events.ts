@@ -1,5 +1,4 @@
-import type { Address } from '../../kernel/address.ts';
-import type { Envelope, Json } from '../../kernel/envelope.ts';
+import type { Envelope } from '../../kernel/envelope.ts';
 import type { Problem } from '../../kernel/errors.ts';
 
 /** Facts of a parked command or publication (domain.md, "Dead letters"). */
@@ -20,16 +19,21 @@ export type DeadLetterEvent =
           readonly idempotencyKey?: string;
         };
         readonly count: number;
+        /** Whose personal data it is, where that could be told. */
+        readonly subject?: string;
       };
     }
   | {
       readonly type: 'DeadLetterRedriven';
       readonly data: {
         readonly by: string;
-        readonly command?: { readonly to: Address; readonly verb: string; readonly body: Json };
+        readonly command: RedrivenCommand;
       };
     }
   | { readonly type: 'DeadLetterDiscarded'; readonly data: { readonly by: string; readonly reason?: string } };
+
+/** What is sent again: the command as it was, or as its publication reads now. */
+export type RedrivenCommand = Pick<Envelope, 'to' | 'verb' | 'body' | 'id' | 'keyed' | 'fingerprint' | 'subject'>;
 
 /** Where it came from. */
 export interface DeadLetterOrigin {

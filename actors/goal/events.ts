@@ -1,4 +1,3 @@
-import type { Json } from '../../kernel/envelope.ts';
 import type { TaskError } from '../task/events.ts';
 import type { Plan } from './plan.ts';
 
@@ -22,6 +21,8 @@ export type GoalEvent =
         readonly fingerprint?: string;
       };
     }
+  /** A repeat of its submission was admitted when it had ended, or by another agent than its own: that one need not count it. */
+  | { readonly type: 'GoalAdmissionDeclined'; readonly data: { readonly agentId: string } }
   /** Another goal waits for this one. */
   | { readonly type: 'GoalWatched'; readonly data: { readonly by: string } }
   /** Waits for these goals. Part of the submission's commit. */
@@ -68,8 +69,3 @@ export type GoalStatus =
   | 'completed'
   | 'failed'
   | 'cancelled';
-
-/** The value a goal shows for a result above the read's bound. */
-export type ResultReference = { readonly $task: string };
-
-export type GoalResult = { readonly [key: string]: Json };

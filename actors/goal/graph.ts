@@ -15,7 +15,7 @@ export interface Node {
   /** When the last one was; 0 before. Microseconds. */
   readyAt: number;
   result: Json | undefined;
-  /** The task whose failure cancelled this one. */
+  /** The task whose failure cancelled this one; undefined for one that was cancelled for itself. */
   culprit: string | undefined;
 }
 
@@ -68,9 +68,16 @@ export function move(graph: Graph, node: Node, status: TaskStatus): void {
   node.status = status;
 }
 
+/** It ended without a result, for itself and not for another one's failure. */
+const isMissing = ({ status, culprit }: Node): boolean =>
+  status === 'dead_letter' || (status === 'cancelled' && culprit === undefined);
+
 /** Whether what depends on it may go on. */
-export const isSettledWell = ({ status, task }: Node): boolean =>
-  status === 'completed' || (status === 'dead_letter' && task.onFailure === 'continue');
+export const isSettledWell = (node: Node): boolean =>
+  node.status === 'completed' || (node.task.onFailure === 'continue' && isMissing(node));
+
+/** Whether its goal cannot end well without it. */
+export const isBroken = (node: Node): boolean => node.task.onFailure === 'fail_goal' && isMissing(node);
 
 /** A task was settled well: returns those that became ready by it. */
 export function release(graph: Graph, node: Node, at: number): readonly string[] {
@@ -87,12 +94,48 @@ export function release(graph: Graph, node: Node, at: number): readonly string[]
   return ready;
 }
 
-/** A cancelled task waits again for those of its dependencies that are not settled well. */
-export function reopen(graph: Graph, node: Node, at: number): void {
+/** Whether something that depends on a task is on its way to a worker, at one, or about to be tried again. */
+export const hasDependantsUnderWay = (graph: Graph, { dependents }: Node): boolean =>
+  dependents.some((key) => underWay.has((graph.nodes.get(key) as Node).status));
+
+const underWay: ReadonlySet<TaskStatus> = new Set(['queued', 'running', 'failed']);
+
+/**
+ * An ended task begins again: it waits for those of its dependencies that are not settled well, and what it had let go waits for it
+ * again. Returns those that are no longer ready.
+ */
+export function restart(graph: Graph, node: Node, at: number): readonly string[] {
+  const stopped: string[] = [];
+  if (isSettledWell(node))
+    for (const key of node.dependents) {
+      const next = graph.nodes.get(key) as Node;
+      if (next.status === 'created') next.waiting++;
+      if (next.status !== 'pending') continue;
+      next.waiting = 1;
+      next.readyAt = 0;
+      move(graph, next, 'created');
+      stopped.push(key);
+    }
   node.waiting = node.task.dependsOn.filter((key) => !isSettledWell(graph.nodes.get(key) as Node)).length;
   node.culprit = undefined;
   node.readyAt = node.waiting === 0 ? at : 0;
   move(graph, node, node.waiting === 0 ? 'pending' : 'created');
+  return stopped;
+}
+
+/** What failures had cancelled and may run again: all of it, but for what depends on a task that is broken still. */
+export function reopenable({ nodes }: Graph): readonly string[] {
+  const barred = new Set<string>();
+  const open = [...nodes.values()].filter(isBroken);
+  for (let node = open.pop(); node; node = open.pop())
+    for (const key of node.dependents) {
+      if (barred.has(key)) continue;
+      barred.add(key);
+      open.push(nodes.get(key) as Node);
+    }
+  return [...nodes.values()]
+    .filter(({ status, culprit, task }) => status === 'cancelled' && culprit !== undefined && !barred.has(task.key))
+    .map(({ task }) => task.key);
 }
 
 export const openTasks = ({ counts }: Graph): number =>

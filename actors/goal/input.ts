@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dependenciesMax, goalDeadlineMaxMs, goalTextMax, labelsMax } from '../bounds.ts';
+import { dependenciesMax, goalTextMax, labelsMax } from '../bounds.ts';
 import { idOfType, line, priority, prose, subject } from '../input.ts';
 
 /** What clients say to submit a goal. The plan is checked by `checkPlan`, which names every fault of the graph. */
@@ -30,4 +30,3 @@ export const goalInput = z
   .refine(({ text, plan }) => text !== undefined || plan !== undefined, 'expected a text, a plan, or both');
 
 export type GoalInput = z.infer<typeof goalInput>;
-export const deadlineAheadMaxMs = goalDeadlineMaxMs;

@@ -5,7 +5,7 @@ import { goalDeadlineMaxMs } from '../bounds.ts';
 import type { ReasonInput } from '../input.ts';
 import { commandFor, creationOf, type RequestContext } from '../request.ts';
 import type { GoalInput } from './input.ts';
-import { checkPlan } from './plan-check.ts';
+import { checkPlan, planProblem } from './plan-check.ts';
 
 /** A goal to submit. Throws `plan_invalid` or `plan_too_large` (every fault named), `invalid_input` for a deadline that is none. */
 export function submitGoal(input: GoalInput, context: RequestContext): Envelope {
@@ -16,16 +16,7 @@ export function submitGoal(input: GoalInput, context: RequestContext): Envelope 
   if (input.deadline !== undefined) goal['deadline'] = deadlineOf(input.deadline, context.now);
   if (input.plan !== undefined) {
     const checked = checkPlan(input.plan, { priority });
-    if (!checked.ok)
-      throw new AstraError(
-        'rejected',
-        checked.code,
-        `the plan has ${checked.faults.length === 1 ? 'a fault' : `${checked.faults.length} faults`}: ${checked.faults
-          .slice(0, 3)
-          .map(({ pointer, message }) => `/plan${pointer}: ${message}`)
-          .join('; ')}`,
-        { errors: checked.faults.map(({ pointer, message }) => ({ pointer: `/plan${pointer}`, message })) },
-      );
+    if (!checked.ok) throw AstraError.fromProblem(planProblem(checked));
     goal['plan'] = checked.plan as unknown as Json;
   }
   return creationOf(
@@ -43,11 +34,11 @@ export function submitGoal(input: GoalInput, context: RequestContext): Envelope 
 function deadlineOf(text: string, now: number): number {
   const at = micros(Date.parse(text) * 1000);
   const fault =
-    at <= now
-      ? 'expected a time that is still to come'
-      : at > now + goalDeadlineMaxMs * 1000
-        ? 'expected a time within a year'
-        : undefined;
+    at > now + goalDeadlineMaxMs * 1000
+      ? 'expected a time within a year'
+      : at > now
+        ? undefined
+        : 'expected a time that is still to come';
   if (fault !== undefined)
     throw new AstraError('rejected', 'invalid_input', `/deadline: ${fault}`, {
       errors: [{ pointer: '/deadline', message: fault }],

@@ -2,6 +2,8 @@ import type { Micros } from '../../kernel/brand.ts';
 import type { AgentProfilePin, GoalStatus } from './events.ts';
 import type { Graph, Node } from './graph.ts';
 import type { Plan } from './plan.ts';
+import { planningTask } from './planning-task.ts';
+import type { Wave } from './wave.ts';
 
 /** What a goal knows of itself and of its tasks. Owned by its fold: graph and waves change in place. */
 export interface GoalState {
@@ -13,7 +15,7 @@ export interface GoalState {
   readonly priority: number;
   /** What the first answer said. */
   firstStatus: GoalStatus;
-  firstTasks: readonly string[];
+  readonly firstTasks: readonly string[];
   status: GoalStatus;
   run: number;
   plan: Plan | undefined;
@@ -27,20 +29,16 @@ export interface GoalState {
   resultBytes: number;
   /** Goals that wait for this one. */
   watchers: readonly string[];
-  /** The task whose failure ended it, if one did. */
-  culprit: string | undefined;
-  /** Open tasks that are being cancelled, a wave at a time. */
+  /** Open tasks that are being cancelled, or ended ones that are being reopened. */
   wave: Wave | undefined;
+  /** Members whose readiness the last event changed: `react` runs right behind `evolve`, on the same event. */
+  touched: readonly string[];
+  /** Where the wave's next part begins, when the last event ended one. */
+  waveFrom: number | undefined;
 }
 
-export interface Wave {
-  readonly keys: readonly string[];
-  /** How many were told. */
-  sent: number;
-  /** How many have ended since. */
-  ended: number;
-  /** Why: for what depends on the culprit, and for the others. */
-  readonly code: string;
-  readonly culprit: string | undefined;
-  readonly downstream: ReadonlySet<string>;
-}
+export const isEnded = ({ status }: Pick<GoalState, 'status'>): boolean =>
+  status === 'completed' || status === 'failed' || status === 'cancelled';
+
+export const nodeOf = (state: GoalState, key: string): Node | undefined =>
+  key === planningTask.key ? state.planning : state.graph?.nodes.get(key);

@@ -3,14 +3,17 @@ import {
   accept,
   type Behavior,
   type Cause,
+  type Decision,
   delegate,
   type Effect,
+  redirect,
   refuse,
   type Stamped,
   send,
 } from '../../kernel/behavior.ts';
 import type { Json } from '../../kernel/envelope.ts';
 import { derivedId } from '../../kernel/ids.ts';
+import { decideBy, type Fields, isFields, type Verb } from '../command.ts';
 import type { NameEvent } from './events.ts';
 
 /**
@@ -19,63 +22,49 @@ import type { NameEvent } from './events.ts';
  */
 export interface NameState {
   readonly holder: string | undefined;
+  /**
+   * The version of its holder's profile that it was last reserved for. A holder that leaves and comes back asks again before its
+   * release has arrived: that release is of an earlier version, and releases nothing.
+   */
+  readonly version: number;
+}
+
+/** What a reservation asks for; `next` and `body` are the command that the holder gets. */
+export interface Reservation {
+  readonly kind: string;
   readonly name: string;
-  readonly subject: string | undefined;
+  readonly holder: string;
+  readonly version: number;
+  readonly next: string;
+  readonly body: Json;
 }
 
 /** The actor of a name: NFC, without case. */
 export const nameId = (org: string, kind: string, name: string): string =>
   derivedId('nm', org, kind, name.normalize('NFC').toLowerCase());
 
-type Fields = { readonly [key: string]: Json | undefined };
+export const verbs = {
+  confirm: (state, { holder }) =>
+    accept<NameEvent>(state.holder === holder ? [{ type: 'NameTaken', data: { holder: holder as string } }] : []),
+  release: (state, { holder, version, reason }) =>
+    accept<NameEvent>(
+      state.holder === holder && state.version <= (version as number)
+        ? [{ type: 'NameReleased', data: { holder: holder as string, reason: String(reason ?? 'released') } }]
+        : [],
+    ),
+} satisfies Record<string, Verb<NameState, NameEvent>>;
 
 export const name: Behavior<NameState, NameEvent> = {
   type: 'name',
   ids: { prefix: 'nm' },
   version: 1,
   events: { NameReserved: 1, NameTaken: 1, NameReleased: 1 },
-  decide(state, verb, body, { self }) {
-    const { holder, kind, name: text, subject, reason, next } = (body ?? {}) as Fields;
-    if (verb === 'reserve') {
-      if (state?.holder !== undefined && state.holder !== holder)
-        return refuse('conflict', 'agent_name_taken', `expected a free name, found ${String(text)} taken`);
-      // Held by the same one: its creation is on the way, or done; it answers itself.
-      if (state?.holder === holder)
-        return {
-          kind: 'redirected',
-          to: holderAt(self, kind, holder),
-          verb: next as string,
-          body: ((body as Fields)['body'] ?? null) as Json,
-        };
-      return delegate<NameEvent>([
-        {
-          type: 'NameReserved',
-          data: {
-            kind: kind as string,
-            name: text as string,
-            holder: holder as string,
-            ...(typeof subject === 'string' ? { subject } : null),
-          },
-        },
-      ]);
-    }
-    if (!state) return refuse('rejected', 'not_found', `there is no name ${self.id}`);
-    if (verb === 'confirm')
-      return accept<NameEvent>(
-        state.holder === holder ? [{ type: 'NameTaken', data: { holder: holder as string } }] : [],
-      );
-    if (verb === 'release')
-      return accept<NameEvent>(
-        state.holder === holder
-          ? [{ type: 'NameReleased', data: { holder: holder as string, reason: String(reason ?? 'released') } }]
-          : [],
-      );
-    return refuse('rejected', 'invalid_input', `a name does not know the command ${verb}`);
-  },
+  decide: (state, verb, body, context) =>
+    verb === 'reserve' ? reserve(state, body, context.self) : decideBy('name', verbs, state, verb, body, context),
   evolve(state, event) {
     switch (event.type) {
       case 'NameReserved':
-        return { holder: event.data.holder, name: event.data.name, subject: event.data.subject };
+        return { holder: event.data.holder, version: event.data.version };
       case 'NameTaken':
         return state as NameState;
       case 'NameReleased':
@@ -84,19 +73,26 @@ export const name: Behavior<NameState, NameEvent> = {
   },
   react(_state, event: Stamped<NameEvent>, { body }: Cause): readonly Effect[] {
     if (event.type !== 'NameReserved') return [];
-    const { next, body: inner } = body as Fields;
-    return [
-      send(holderAt(event.actor, event.data.kind, event.data.holder), next as string, inner ?? null, {
-        delegate: true,
-      }),
-    ];
+    const { next, body: inner } = body as unknown as Reservation;
+    return [send(holderAt(event.actor, event.data), next, inner, { delegate: true })];
   },
   idle: () => true,
-  subject: ({ subject }) => subject,
 };
 
-const holderAt = (self: Address, kind: Json | undefined, holder: Json | undefined): Address => ({
-  org: self.org,
-  type: kind as string,
-  id: holder as string,
+function reserve(state: NameState | undefined, body: Json, self: Address): Decision<NameEvent> {
+  const { kind, name: text, holder, version, next, body: inner } = (isFields(body) ? body : {}) as Fields;
+  if (typeof kind !== 'string' || typeof text !== 'string' || typeof holder !== 'string' || typeof version !== 'number')
+    return refuse('rejected', 'invalid_input', 'expected { kind, name, holder, version, next, body }');
+  if (state?.holder !== undefined && state.holder !== holder)
+    return refuse('conflict', 'agent_name_taken', `expected a free name, found ${text} taken`);
+  // Held by the same one, for this or for what came later: that is on the way, or done; it answers itself.
+  if (state?.holder === holder && version <= state.version)
+    return redirect(holderAt(self, { kind, holder }), next as string, inner ?? null);
+  return delegate<NameEvent>([{ type: 'NameReserved', data: { kind, name: text, holder, version } }]);
+}
+
+const holderAt = ({ org }: Address, { kind, holder }: { kind: string; holder: string }): Address => ({
+  org,
+  type: kind,
+  id: holder,
 });

@@ -6,7 +6,8 @@ export type NameEvent =
         readonly kind: string;
         readonly name: string;
         readonly holder: string;
-        readonly subject?: string;
+        /** Of the holder's profile, with which it would have this name. */
+        readonly version: number;
       };
     }
   /** The holder exists (or has taken the name over from its old one). */

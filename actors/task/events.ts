@@ -10,6 +10,8 @@ export type TaskEvent =
         readonly offer: number;
         readonly run: number;
         readonly readyAt: number;
+        /** The worker that cannot run the attempt: why it is offered again. */
+        readonly refusedBy?: string;
       };
     }
   | {

@@ -17,11 +17,11 @@ export interface TaskState {
   readonly since: Micros;
   /** When a failed one is ready again. */
   readonly retryAt: Micros;
+  /** Who claimed the last attempt; empty before. */
   readonly worker: string;
   readonly incarnation: string;
-  /** Who held the attempt that ended last: it may repeat its report. */
-  readonly endedBy: string;
   readonly progressedAt: number;
+  /** Workers that cannot run the attempt. */
   readonly refusedBy: readonly string[];
 }
 
@@ -37,7 +37,9 @@ export const bornTask = (planned: PlannedTask, at: Micros, run: number): TaskSta
   retryAt: micros(0),
   worker: '',
   incarnation: '',
-  endedBy: '',
   progressedAt: 0,
   refusedBy: [],
 });
+
+export const isEnded = ({ status }: Pick<TaskState, 'status'>): boolean =>
+  status === 'completed' || status === 'dead_letter' || status === 'cancelled';

@@ -1,0 +1,58 @@
+import type { Address } from '../../kernel/address.ts';
+import { accept, delegate, redirect, refuse } from '../../kernel/behavior.ts';
+import type { Json } from '../../kernel/envelope.ts';
+import { isFields, type Verb } from '../command.ts';
+import { checkPlan, planProblem } from '../goal/plan-check.ts';
+import type { AgentEvent } from './events.ts';
+import { type AgentState, pinOf } from './state.ts';
+
+export const goalAt = ({ org }: Address, id: string): Address => ({ org, type: 'goal', id });
+
+/** An agent admits goals before they exist, and counts those that are open. */
+export const admissionVerbs = {
+  admit(state, body, { self }) {
+    const { goalId, goal } = body;
+    if (typeof goalId !== 'string' || !isFields(goal))
+      return refuse('rejected', 'invalid_input', 'expected { goalId, goal }');
+    const { profile, status, open } = state;
+    // Admitted before: whichever of the two messages comes first creates it, the other is a repeat.
+    if (open.has(goalId)) return redirect(goalAt(self, goalId), 'submit', { ...body, agent: pinOf(state) });
+    if (status !== 'active')
+      return refuse('conflict', 'agent_not_accepting', `expected an active agent, found one that is ${status}`);
+    if (open.size >= profile.maxConcurrentGoals)
+      return refuse(
+        'overloaded',
+        'concurrent_goals_cap',
+        `expected fewer than ${profile.maxConcurrentGoals} open goals of this agent, found ${open.size}: wait until one has ended`,
+        { retryAfterMs: 1000 },
+      );
+    if (goal['plan'] !== undefined) {
+      const { allowedTools } = profile;
+      const checked = checkPlan(goal['plan'], { priority: goal['priority'] as number, allowedTools });
+      if (!checked.ok) return { kind: 'refused', problem: planProblem(checked) };
+    }
+    return delegate<AgentEvent>([{ type: 'AgentGoalAdmitted', data: { goalId, run: 1 } }]);
+  },
+
+  /** A goal begins another run: it is counted again, without admission. */
+  readmit: (state, { goalId, run }) =>
+    state.open.has(goalId as string)
+      ? accept<AgentEvent>([])
+      : accept<AgentEvent>([{ type: 'AgentGoalAdmitted', data: { goalId: goalId as string, run: run as number } }]),
+
+  settle(state, { goalId, run, status }) {
+    if (!state.open.has(goalId as string)) return accept<AgentEvent>([]);
+    const data = { goalId: goalId as string, run: run as number, status: status as string };
+    const events: AgentEvent[] = [{ type: 'AgentGoalSettled', data }];
+    if (state.status === 'draining' && state.open.size === 1)
+      events.push({ type: 'AgentStopped', data: { reason: 'drained' } });
+    return accept(events);
+  },
+} satisfies Record<string, Verb<AgentState, AgentEvent>>;
+
+/** The goal itself travels in the command; the event only counts it. */
+export const submission = (state: AgentState, body: Json): Json => ({
+  ...(isFields(body) ? body : {}),
+  agent: pinOf(state),
+  admitted: true,
+});

@@ -1,0 +1,56 @@
+import type { Stamped } from '../../kernel/behavior.ts';
+import { waveMax } from '../bounds.ts';
+import type { AgentEvent, AgentStatus } from './events.ts';
+import type { AgentState } from './state.ts';
+
+const statusAfter: Readonly<Partial<Record<AgentEvent['type'], AgentStatus>>> = {
+  AgentPaused: 'paused',
+  AgentResumed: 'active',
+  AgentRestarted: 'active',
+  AgentDrainStarted: 'draining',
+  AgentFailed: 'failed',
+};
+
+export function evolve(was: AgentState | undefined, event: Stamped<AgentEvent>): AgentState {
+  if (event.type === 'AgentSpawned') {
+    const { fingerprint, ...profile } = event.data;
+    return {
+      profile,
+      profileVersion: 1,
+      status: 'active',
+      fingerprint,
+      open: new Set(),
+      namedAt: 1,
+      formerName: undefined,
+      cancelling: [],
+      told: 0,
+    };
+  }
+  const state = was as AgentState;
+  switch (event.type) {
+    case 'AgentProfileChanged': {
+      const { name } = event.data;
+      const profileVersion = state.profileVersion + 1;
+      const isRenamed = name !== undefined && name !== state.profile.name;
+      return {
+        ...state,
+        profile: { ...state.profile, ...event.data },
+        profileVersion,
+        namedAt: isRenamed ? profileVersion : state.namedAt,
+        formerName: isRenamed ? state.profile.name : undefined,
+      };
+    }
+    case 'AgentStopped': {
+      const cancelling = [...state.open];
+      return { ...state, status: 'stopped', cancelling, told: Math.min(waveMax, cancelling.length) };
+    }
+    case 'AgentGoalAdmitted':
+      state.open.add(event.data.goalId);
+      return state;
+    case 'AgentGoalSettled':
+      state.open.delete(event.data.goalId);
+      return { ...state, told: state.told + 1 };
+    default:
+      return { ...state, status: statusAfter[event.type] ?? state.status };
+  }
+}

@@ -1,0 +1,42 @@
+import { type Cause, type Effect, type Stamped, send } from '../../kernel/behavior.ts';
+import { goalAt, submission } from './admission.ts';
+import type { AgentEvent } from './events.ts';
+import { type AgentState, isSameName, nameAt } from './state.ts';
+
+export function react(state: AgentState, event: Stamped<AgentEvent>, cause: Cause): readonly Effect[] {
+  const self = event.actor;
+  const release = (name: string, version: number, reason: string): Effect =>
+    send(nameAt(self, name), 'release', { holder: self.id, version, reason });
+  const cancel = (goalId: string): Effect =>
+    send(goalAt(self, goalId), 'cancel', { code: 'agent_stopped', agentId: self.id });
+  switch (event.type) {
+    case 'AgentSpawned':
+      return [send(nameAt(self, event.data.name), 'confirm', { holder: self.id })];
+    case 'AgentProfileChanged': {
+      const { name } = event.data;
+      const { formerName } = state;
+      if (name === undefined || formerName === undefined || isSameName(self, name, formerName)) return [];
+      return [
+        send(nameAt(self, name), 'confirm', { holder: self.id }),
+        release(formerName, state.profileVersion, 'renamed'),
+      ];
+    }
+    case 'AgentNameDeclined':
+      return [release(event.data.name, event.data.version, 'declined')];
+    case 'AgentGoalAdmitted':
+      if (cause.verb !== 'admit') return [];
+      return [send(goalAt(self, event.data.goalId), 'submit', submission(state, cause.body), { delegate: true })];
+    case 'AgentStopped':
+      return [
+        release(state.profile.name, state.profileVersion, 'stopped'),
+        ...state.cancelling.slice(0, state.told).map(cancel),
+      ];
+    case 'AgentGoalSettled': {
+      // One after the other, beyond the first: no event carries more than a part's messages.
+      const next = state.status === 'stopped' ? state.cancelling[state.told - 1] : undefined;
+      return next === undefined ? [] : [cancel(next)];
+    }
+    default:
+      return [];
+  }
+}

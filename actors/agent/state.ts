@@ -1,0 +1,39 @@
+import type { Address } from '../../kernel/address.ts';
+import type { Json } from '../../kernel/envelope.ts';
+import { nameId } from '../name/behavior.ts';
+import type { AgentProfile, AgentStatus } from './events.ts';
+
+/** What an agent knows of itself. */
+export interface AgentState {
+  readonly profile: AgentProfile;
+  /** Counts changes of the profile, from 1. */
+  readonly profileVersion: number;
+  readonly status: AgentStatus;
+  readonly fingerprint: string | undefined;
+  /** Goals admitted and not settled. Owned by the fold, which changes it in place. */
+  readonly open: Set<string>;
+  /** The version of the profile that brought its present name. */
+  readonly namedAt: number;
+  /** The name before the last change, when that changed it: it is released behind it. */
+  readonly formerName: string | undefined;
+  /** Stopped: goals that are to be cancelled, and how many were told so far. */
+  readonly cancelling: readonly string[];
+  readonly told: number;
+}
+
+/** The reservation of an agent's name. */
+export const nameAt = ({ org }: Address, name: string): Address => ({
+  org,
+  type: 'name',
+  id: nameId(org, 'agent', name),
+});
+
+/** Whether two names are one reservation: the same but for their letters' case and composition. */
+export const isSameName = (self: Address, one: string, other: string): boolean =>
+  nameAt(self, one).id === nameAt(self, other).id;
+
+/** What of the profile a goal's tasks see. */
+export const pinOf = ({ profile, profileVersion }: AgentState): Json => ({
+  profileVersion,
+  allowedTools: [...profile.allowedTools],
+});
