@@ -3,18 +3,18 @@ import { code, table } from '../markdown.ts';
 
 /** Reasons that events carry: by the file that says them. A reason that its file does not hold any more is an error. */
 const reasons: readonly (readonly [name: string, file: string, of: string, meaning: string])[] = [
-  ['cancelled', 'actors/goal/behavior.ts', 'goal, task', 'somebody asked for it'],
-  ['rejected', 'actors/goal/behavior.ts', 'goal, task', 'the goal was not approved'],
-  ['approval_expired', 'actors/goal/behavior.ts', 'goal, task', 'nobody approved the goal in time'],
-  ['deadline_exceeded', 'actors/goal/behavior.ts', 'goal, task', 'the goal passed its deadline'],
-  ['agent_stopped', 'actors/agent/behavior.ts', 'goal, task', 'its agent was stopped'],
+  ['cancelled', 'actors/goal/client-verbs.ts', 'goal, task', 'somebody asked for it'],
+  ['rejected', 'actors/goal/client-verbs.ts', 'goal, task', 'the goal was not approved'],
+  ['approval_expired', 'actors/goal/course-verbs.ts', 'goal, task', 'nobody approved the goal in time'],
+  ['deadline_exceeded', 'actors/goal/course-verbs.ts', 'goal, task', 'the goal passed its deadline'],
+  ['agent_stopped', 'actors/agent/react.ts', 'goal, task', 'its agent was stopped'],
   [
     'dependency_failed',
-    'actors/goal/behavior.ts',
+    'actors/goal/wave.ts',
     'goal, task',
     'what it depends on failed or was cancelled; `culprit` names it',
   ],
-  ['goal_failed', 'actors/goal/behavior.ts', 'task', 'the goal failed for another task; `culprit` names it'],
+  ['goal_failed', 'actors/goal/evolve.ts', 'task', 'the goal failed for another task; `culprit` names it'],
   ['worker_silent', 'kernel/liveness.ts', 'attempt', 'its worker was not heard any more'],
   ['worker_replaced', 'kernel/liveness.ts', 'attempt', 'its worker began another life'],
   ['attempt_not_running', 'kernel/liveness.ts', 'attempt', 'two heartbeats of its worker did not name it'],

@@ -32,8 +32,9 @@ const kinds: ReadonlySet<string> = new Set<ErrorKind>([
  * may be; none where the error was made elsewhere. What is in no literal and not here stops the generator.
  */
 const handedOn: Readonly<Record<string, readonly string[]>> = {
-  'actors/goal/behavior.ts checked.code': ['plan_invalid', 'plan_too_large'],
-  'actors/goal/requests.ts checked.code': ['plan_invalid', 'plan_too_large'],
+  'actors/goal/course-verbs.ts checked.code': ['plan_invalid', 'plan_too_large'],
+  'actors/goal/dependency-verbs.ts code': ['dependency_crowded', 'dependency_unknown'],
+  'actors/goal/plan-check.ts code': ['plan_invalid', 'plan_too_large'],
   'cli/client.ts code': [],
   'cli/exit-code.ts code': [],
   'projections/goal-fold.ts code': [],
