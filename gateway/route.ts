@@ -9,8 +9,6 @@ import type { Services } from './services.ts';
  */
 export type Route = ReadRoute | WriteRoute | StreamRoute;
 
-export type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
-
 /** A variable part of a path: text that does not match names nothing, which is a 404. */
 export interface Parameter {
   readonly name: string;
