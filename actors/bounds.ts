@@ -15,7 +15,7 @@ export const jsonDepthMax = 128;
 export const planTasksMax = 10_000;
 /** Dependencies of one task, and of one goal. */
 export const dependenciesMax = 1000;
-/** A plan as JSON: what one message carries, less room for its envelope (architecture.md, "Sizes"). */
+/** A plan as JSON: what one message carries, less room for its envelope (docs/architecture.md, "Sizes"). */
 export const planBytesMax = 8 * mebibyte - 256 * kibibyte;
 /** Faults of a plan that one refusal names; what is beyond is counted. */
 export const planFaultsMax = 1000;
@@ -31,6 +31,7 @@ export const resultBytesMax = 256 * kibibyte;
 export const goalResultsBytesMax = 16 * mebibyte;
 /** Text of a goal, in characters. */
 export const goalTextMax = 100_000;
+/** Labels of a goal: every list that shows it carries them. */
 export const labelsMax = 32;
 /** A goal without a deadline of its own is cancelled after this: nothing stays open for ever (I8). */
 export const goalDeadlineDefaultMs = 7 * 24 * hourMs;
@@ -45,12 +46,19 @@ export const waveMax = 400;
 
 // — Tasks —
 
+/** Attempts of one run of a task: what fails in passing has passed by then. */
 export const maxAttemptsDefault = 3;
+/** The most attempts a plan may ask for: each is three events. */
 export const maxAttemptsMax = 100;
+/** How long one attempt may take, when the plan does not say. */
 export const timeoutDefaultMs = 300_000;
+/** The longest that a plan may ask for: what takes longer is several tasks. */
 export const timeoutMaxMs = 24 * hourMs;
+/** The shortest wait between attempts, when the plan does not say. */
 export const backoffMinDefaultMs = 500;
+/** The longest wait between attempts, when the plan does not say. */
 export const backoffMaxDefaultMs = 60_000;
+/** The longest wait that a plan may ask for. */
 export const backoffMaxMs = 24 * hourMs;
 /** What the kernel waits beyond a task's own time-out, which the worker enforces. */
 export const timeoutMarginMs = 10_000;
@@ -69,24 +77,34 @@ export const incarnationMax = 64;
 
 // — Agents —
 
+/** Names of agents, and types of messages and signals, in characters: one line of a list. */
 export const namesMax = 100;
+/** A system prompt, in characters: it goes into one event. */
 export const systemPromptMax = 100_000;
 /** JSON of config and of metadata. */
 export const agentJsonBytesMax = 64 * kibibyte;
+/** Tags of one agent: every list that shows it carries them. */
 export const tagsMax = 64;
+/** Open goals of one agent, when its profile does not say. */
 export const maxConcurrentGoalsDefault = 1000;
+/** The most open goals an agent may be allowed: it holds an entry in memory for each. */
 export const maxConcurrentGoalsMax = 1_000_000;
 /** Payload of a message, as JSON. */
 export const messageBytesMax = 256 * kibibyte;
+/** Who personal data is about, in characters: a label, not the data. */
 export const subjectMax = 128;
 /** Text of a reason. */
 export const reasonMax = 1000;
 
 // — Workers —
 
+/** Attempts that one worker runs at one time: each is named by every heartbeat. */
 export const workerSlotsMax = 4096;
+/** Pools that one worker serves: it reads a consumer for each pool and type. */
 export const workerPoolsMax = 64;
+/** Task types that one worker runs: it reads a consumer for each pool and type. */
 export const workerTypesMax = 256;
 /** Host, version or name of a driver, in characters. */
 export const workerTextMax = 200;
+/** Drivers of one worker. */
 export const workerDriversMax = 16;

@@ -16,7 +16,7 @@ import { signalTask } from './task/requests.ts';
 /** Reads a body for the target that the subject ends with; `undefined` where it names none. */
 type Read = (body: Json, target: string | undefined, context: RequestContext) => Envelope;
 
-/** What may be published on `astra.in.<org>.<verb>` (nats-contract.md, "Publishing in"); the rest of the subject names the target. */
+/** What may be published on `astra.in.<org>.<verb>` (docs/nats.md, "Publishing in"); the rest of the subject names the target. */
 const verbs: Readonly<Record<string, Read>> = {
   'goal.submit': (body, target, context) => {
     expectNone(target);

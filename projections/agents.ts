@@ -36,7 +36,7 @@ export interface AgentsState {
   readonly interned: Interned;
 }
 
-/** Names are compared without case (domain.md, "Ids and names"). */
+/** Names are compared without case (docs/domain.md, "Ids and names"). */
 const nameKey = (name: string): string => name.normalize('NFC').toLowerCase();
 
 const indexes = {

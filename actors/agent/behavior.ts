@@ -12,8 +12,8 @@ import { statusVerbs } from './status-verbs.ts';
 export const verbs = { ...statusVerbs, ...namingVerbs, ...admissionVerbs };
 
 /**
- * An agent (domain.md, "Agent"): `active ⇄ paused`, `active | paused → draining → stopped`, any → `failed` → `active`. It admits
- * goals before they exist, and counts those that are open; its name is reserved before it is spawned.
+ * An agent (docs/domain.md, "Agent"): `active ⇄ paused`, `active | paused → draining → stopped`, any → `failed` → `active`.
+ * It admits goals before they exist, and counts those that are open; its name is reserved before it is spawned.
  */
 export const agent: Behavior<AgentState, AgentEvent> = {
   type: 'agent',

@@ -1,6 +1,6 @@
 import type { Json } from '../../kernel/envelope.ts';
 
-/** Facts of an agent (domain.md, "Agent"). */
+/** Facts of an agent (docs/domain.md, "Agent"). */
 export type AgentEvent =
   | { readonly type: 'AgentSpawned'; readonly data: AgentProfile & { readonly fingerprint?: string } }
   /** A name was reserved for it in vain: it exists with another one, has stopped, or was renamed meanwhile. */

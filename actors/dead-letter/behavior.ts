@@ -13,7 +13,7 @@ import { decideBy, type Fields, isFields, reasonOf, type Verb } from '../command
 import { publicationToCommand } from '../publications.ts';
 import type { DeadLetterEvent, DeadLetterOrigin, RedrivenCommand } from './events.ts';
 
-/** A parked command or publication (domain.md, "Dead letters"), on the shard that parked it: parked → redriven | discarded. */
+/** A parked command or publication (docs/domain.md, "Dead letters"), on the shard that parked it: → redriven | discarded. */
 export interface DeadLetterState {
   readonly parked: Extract<DeadLetterEvent, { type: 'DeadLetterParked' }>['data'];
   readonly status: 'parked' | 'redriven' | 'discarded';

@@ -1,7 +1,7 @@
 import type { Envelope } from '../../kernel/envelope.ts';
 import type { Problem } from '../../kernel/errors.ts';
 
-/** Facts of a parked command or publication (domain.md, "Dead letters"). */
+/** Facts of a parked command or publication (docs/domain.md, "Dead letters"). */
 export type DeadLetterEvent =
   | {
       readonly type: 'DeadLetterParked';

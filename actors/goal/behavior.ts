@@ -15,7 +15,7 @@ import { submit } from './submission.ts';
 export const verbs = { ...clientVerbs, ...courseVerbs, ...dependencyVerbs };
 
 /**
- * A goal (domain.md, "Goal"), head of the family of its tasks:
+ * A goal (docs/domain.md, "Goal"), head of the family of its tasks:
  *
  *   submitted → blocked | planning → (awaiting_approval →) active ⇄ paused → completed | failed | cancelled
  *

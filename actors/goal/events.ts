@@ -1,7 +1,7 @@
 import type { TaskError } from '../task/events.ts';
 import type { Plan } from './plan.ts';
 
-/** Facts of a goal (domain.md, "Goal"). GoalActivated is the creation of its tasks; their progress is no event of its own. */
+/** Facts of a goal (docs/domain.md, "Goal"). GoalActivated creates its tasks; their progress is no event of its own. */
 export type GoalEvent =
   | {
       readonly type: 'GoalSubmitted';

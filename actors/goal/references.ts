@@ -1,7 +1,7 @@
 import type { Json } from '../../kernel/envelope.ts';
 import { isPointer, pointed, token } from '../pointer.ts';
 
-/** `{ "$from": key, "pointer"?: "/…" }`, anywhere in a task's input: taken from the result of a task upstream (domain.md, "Goal"). */
+/** `{ "$from": key, "pointer"?: "/…" }`, anywhere in a task's input: of a result upstream (docs/domain.md, "Task"). */
 
 type Fields = { readonly [key: string]: Json };
 

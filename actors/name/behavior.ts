@@ -17,8 +17,8 @@ import { decideBy, type Fields, isFields, type Verb } from '../command.ts';
 import type { NameEvent } from './events.ts';
 
 /**
- * A name (domain.md, "Agent"): free → reserved → taken → free. It is reserved before its holder is spawned or renamed, and
- * sends that on itself; the channel always brings an answer, so a reservation needs no time-out.
+ * A name (docs/domain.md, "Ids and names"): free → reserved → taken → free. It is reserved before its holder is spawned or
+ * renamed, and sends that on itself; the channel always brings an answer, so a reservation needs no time-out.
  */
 export interface NameState {
   readonly holder: string | undefined;
@@ -74,7 +74,10 @@ export const name: Behavior<NameState, NameEvent> = {
   react(_state, event: Stamped<NameEvent>, { body }: Cause): readonly Effect[] {
     if (event.type !== 'NameReserved') return [];
     const { next, body: inner } = body as unknown as Reservation;
-    return [send(holderAt(event.actor, event.data), next, inner, { delegate: true })];
+    const { name: text, version } = event.data;
+    const holder = holderAt(event.actor, event.data);
+    // Whatever became of the first, the second finds out whether the name is held: if it is not, it comes back.
+    return [send(holder, next, inner, { delegate: true }), send(holder, 'reserved', { name: text, version })];
   },
   idle: () => true,
 };

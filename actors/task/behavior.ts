@@ -12,7 +12,7 @@ import { attempt, timers, work } from './work.ts';
 export const verbs = { ...offerVerbs, ...reportVerbs, ...courseVerbs };
 
 /**
- * A task (domain.md, "Task"). Created and pending are its goal's to know; from `offer` on the task decides itself:
+ * A task (docs/domain.md, "Task"). Created and pending are its goal's to know; from `offer` on the task decides itself:
  *
  *   created · pending ──offer──▶ queued ──claim──▶ running ──complete──▶ completed
  *       ▲         ▲                │ decline: queued again     │ fail, lost, timeout

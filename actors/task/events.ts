@@ -1,6 +1,6 @@
 import type { Json } from '../../kernel/envelope.ts';
 
-/** Facts of a task (domain.md, "Task"). Times are microseconds, spans milliseconds. Names are public: add, never rename. */
+/** Facts of a task (docs/domain.md, "Task"). Times are microseconds, spans milliseconds. Names are public: add, never rename. */
 export type TaskEvent =
   /** Committed to be offered. `offer` 1 starts an attempt; higher ones offer the same attempt again. */
   | {

@@ -43,7 +43,7 @@ export function timers(state: TaskState, head?: unknown): readonly Timer[] {
 export const resolvedInput = (state: TaskState, goal: GoalState): Json =>
   resolveInput(state.planned.input, (key) => goal.graph?.nodes.get(key)?.result);
 
-/** What WORK carries of an attempt (nats-contract.md, "Working"). */
+/** What WORK carries of an attempt (docs/nats.md, "Working"). */
 export function attempt(state: TaskState, self: Address, head?: unknown): Json {
   const goal = head as GoalState;
   return {

@@ -4,8 +4,8 @@ import type { WorkerEvent, WorkerProfile, WorkerStatus } from './events.ts';
 import { readProfile } from './profile.ts';
 
 /**
- * A worker (domain.md, "Worker"): registered → active → draining → gone, or lost ⇄ active. Heartbeats are heard by the kernel
- * and are no facts; that the first one came is, as are silence and return.
+ * A worker (docs/domain.md, "Worker"): registered → active → draining → gone, or lost ⇄ active. Heartbeats are heard by the
+ * kernel and are no facts; that the first one came is, as are silence and return.
  */
 export interface WorkerState {
   readonly profile: WorkerProfile;

@@ -66,7 +66,12 @@ const commentOf = (statement: ts.VariableStatement): string =>
     .map((doc) => (typeof doc.comment === 'string' ? doc.comment : (ts.getTextOfJSDocComment(doc.comment) ?? '')))
     .join(' ')
     .replace(/\s+/g, ' ')
+    .replace(cited, (_all, page: string, section: string) => `[${section}](${page}#${anchorOf(section)})`)
     .trim();
+
+/** A section of a page, as comments cite it. */
+const cited = /docs\/([a-z]+\.md), "([^"]+)"/g;
+const anchorOf = (section: string): string => section.toLowerCase().replaceAll(' ', '-');
 
 function valueText(name: string, value: unknown): string {
   if (typeof value === 'object' && value !== null)
