@@ -59,10 +59,12 @@ export class Responder {
     });
   }
 
-  /** Answers with text that is no JSON answer: metrics, pages. */
-  text(status: number, mediaType: string, text: string): void {
+  /** Answers with text that is no JSON answer: metrics, pages; `policy` says what a browser may do with it. */
+  text(status: number, mediaType: string, text: string, policy?: string): void {
     this.begin(status, (response) => {
       response.writeHeader('Content-Type', mediaType);
+      response.writeHeader('X-Content-Type-Options', 'nosniff');
+      if (policy !== undefined) response.writeHeader('Content-Security-Policy', policy);
       this.#end(response, text);
     });
   }

@@ -49,6 +49,9 @@ describe('a key', () => {
     expect(await world.get('/healthz', { key: '' })).toMatchObject({ status: 200, body: { status: 'ok' } });
     expect(await world.get('/readyz', { key: '' })).toMatchObject({ status: 200, body: { ready: true } });
     expect(await world.get('/openapi.json', { key: '' })).toMatchObject({ status: 200, body: { openapi: '3.1.0' } });
+    const docs = await world.get('/docs', { key: '' });
+    expect([docs.status, docs.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(docs.headers.get('content-security-policy')).toMatch(/^default-src 'none'; style-src 'sha256-/);
   });
 });
 

@@ -1,3 +1,4 @@
+import { type Description, docsPage } from '../docs-page.ts';
 import { describe } from '../openapi.ts';
 import type { Route } from '../route.ts';
 import { agentRoutes } from './agents.ts';
@@ -10,6 +11,7 @@ import { taskRoutes } from './tasks.ts';
 import { workerRoutes } from './workers.ts';
 
 let description: string | undefined;
+let page: string | undefined;
 
 /** Every route of the gateway. */
 export const routes: readonly Route[] = [
@@ -20,10 +22,16 @@ export const routes: readonly Route[] = [
   ...deadLetterRoutes,
   ...artifactRoutes,
   ...statsRoutes,
-  ...systemRoutes(() => {
-    description ??= JSON.stringify(openApi());
-    return description;
-  }),
+  ...systemRoutes(
+    () => {
+      description ??= JSON.stringify(openApi());
+      return description;
+    },
+    () => {
+      page ??= docsPage(openApi() as Description);
+      return page;
+    },
+  ),
 ];
 
 /** The OpenAPI document of this interface, made from the routes that serve it. */

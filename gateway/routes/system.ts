@@ -1,10 +1,11 @@
+import { docsPolicy } from '../docs-page.ts';
 import { type Route, stream } from '../route.ts';
 import { health, readiness } from '../schemas/system.ts';
 
 const tag = 'system';
 
-/** What operators and tools ask; `description` is the OpenAPI document as text. */
-export const systemRoutes = (description: () => string): readonly Route[] => [
+/** What operators and tools ask; `description` is the OpenAPI document as text, `page` the same for people. */
+export const systemRoutes = (description: () => string, page: () => string): readonly Route[] => [
   stream({
     path: '/healthz',
     operationId: 'getHealth',
@@ -48,5 +49,14 @@ export const systemRoutes = (description: () => string): readonly Route[] => [
     scope: 'open',
     responses: { 200: { description: 'An OpenAPI 3.1 document', mediaType: 'application/json' } },
     serve: (_call, responder) => responder.text(200, 'application/json', description()),
+  }),
+  stream({
+    path: '/docs',
+    operationId: 'getDocs',
+    summary: 'This description as a page',
+    tag,
+    scope: 'open',
+    responses: { 200: { description: 'A page without scripts', mediaType: 'text/html' } },
+    serve: (_call, responder) => responder.text(200, 'text/html; charset=utf-8', page(), docsPolicy),
   }),
 ];
