@@ -8,6 +8,8 @@ export const hopsMax = 64;
 export const cascadeMessagesMax = 512;
 /** Bytes of events in one batch of one command, for the same reason. */
 export const cascadeBytesMax = 4 * 1024 * 1024;
+/** Bytes that a message of the bus needs beside an effect: its subject and headers. */
+export const effectHeadroomBytes = 4096;
 /** A command's body is recorded whole up to this; above it, its SHA-256. */
 export const recordedBodyBytesMax = 16 * 1024;
 
@@ -19,14 +21,16 @@ export const inboxCommandsMax = 1024;
 export const uncommittedEventsMax = 16_384;
 /** Decided but uncommitted bytes of one shard, for the same reason. */
 export const uncommittedBytesMax = 16 * 1024 * 1024;
+/** Decided but uncommitted inputs of one shard, whatever they came to: refusals make no events. */
+export const uncommittedUnitsMax = 16_384;
 /** Inputs that one shard decides before it lets the others go on: a few milliseconds. */
 export const turnInputsMax = 256;
 /** Actors and families without open work that one shard keeps in memory. */
 export const idleActorsMax = 4096;
 /** How long an ended family stays in memory for what comes late. */
 export const endedFamilyMs = 10_000;
-/** Keyed commands of this process that are looked up in memory before the table is asked. */
-export const recentCommandsMax = 10_000;
+/** Keyed commands that are looked up in memory before the table is asked: more than a shard can have uncommitted. */
+export const recentCommandsMax = 32_768;
 
 // — Group commit —
 
@@ -48,6 +52,12 @@ export const claimRetryMs = 250;
 export const headsMs = 250;
 /** Between announcements of a kernel's own figures. */
 export const statsMs = 1000;
+/** Before a bus that could not be inspected is tried again. */
+export const busRetryMs = 250;
+/** Between looks at whether the bus still knows what was consumed, beside those after every loss of the connection. */
+export const inspectMs = 5000;
+/** A clean stop waits this long for what was decided to be committed; what is left is derived again by the next owner. */
+export const stopMs = 5000;
 /** Between purges of lanes and channels. */
 export const purgeMs = 1000;
 
@@ -55,7 +65,7 @@ export const purgeMs = 1000;
 
 /** An effect that is not confirmed after this long is sent again. */
 export const channelResendMs = 2000;
-/** Effects of one shard that wait for confirmation before it stops deciding. */
+/** Effects of one shard that wait for confirmation before it holds its lane back. */
 export const unconfirmedEffectsMax = 65_536;
 
 // — Timers —
@@ -73,6 +83,8 @@ export const offersMin = 4;
 export const workMessageAttemptsMax = 16;
 /** Bytes of one WORK message. */
 export const workMessageBytesMax = 512 * 1024;
+/** An offer that its actor refused is asked for again after this, if it still wants it. */
+export const offerRetryMs = 30_000;
 /** A task of priority p waits as one of p − 1 that became ready this much later: nothing starves. */
 export const priorityAgeingMs = 10_000;
 /** Silence after which a worker counts as lost. */

@@ -102,7 +102,14 @@ export interface LaneMessage {
 /** A command, or what came instead of one: it is parked with its reason. */
 export type LaneEntry =
   | { readonly ok: true; readonly envelope: Envelope }
-  | { readonly ok: false; readonly reason: string; readonly org: string; readonly payload: Uint8Array };
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      readonly org: string;
+      readonly payload: Uint8Array;
+      /** Where the answer of a single one goes. */
+      readonly replyTo?: string;
+    };
 
 export interface ChannelMessage {
   readonly from: Shard;

@@ -78,7 +78,13 @@ export class ActorCache {
     const events = await this.#log.readActors(this.#shard, [...ranges.values()]);
     await this.learnKeys(events);
     for (const live of fresh) this.#heads.set(live.name, live);
-    for (const stored of events) this.fold(stored);
+    try {
+      for (const stored of events) this.fold(stored);
+    } catch (error) {
+      // Nobody decides on what is folded in part.
+      for (const live of fresh) this.#heads.delete(live.name);
+      throw error;
+    }
   }
 
   /** Folds one stored event into its actor, creating the actor in memory when it is its first. */

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
 import { Packr } from 'msgpackr';
-import { type IdFormat, idOf } from './address.ts';
+import { type Address, type IdFormat, idOf } from './address.ts';
 import { recordedBodyBytesMax } from './bounds.ts';
 import { type Position, shard } from './brand.ts';
 import type { Envelope, Json } from './envelope.ts';
@@ -131,21 +131,32 @@ function fromWire(wire: WireEnvelope, keys: KeyLookup): Envelope {
   };
 }
 
-/** The key ids that are needed to open these envelope bytes. */
-export function kidsOfEnvelope(bytes: Uint8Array): readonly string[] {
-  const wire = unpack(bytes) as WireEnvelope;
-  return wire.sealed ? [wire.sealed.kid] : [];
-}
-
 export const encodeEnvelope = (of: Envelope, sealer?: Sealer): Buffer => pack(wireEnvelope(of, sealer));
 
+/** An envelope that was read, but not opened yet. */
+export interface ReadEnvelope {
+  readonly to: Address;
+  /** The key that opens it, if it is sealed. */
+  readonly kid: string | undefined;
+  /** The body reads as {@link erased} when its key is gone. */
+  open(keys: KeyLookup): Envelope;
+}
+
 /** Throws `corrupt` when the bytes are no envelope. */
-export function decodeEnvelope(bytes: Uint8Array, keys: KeyLookup = () => undefined): Envelope {
+export function readEnvelope(bytes: Uint8Array): ReadEnvelope {
   const wire = unpack(bytes) as WireEnvelope | null;
   if (typeof wire !== 'object' || wire === null || typeof wire.verb !== 'string' || typeof wire.to !== 'string')
     throw new AstraError('corrupt', 'unreadable_bytes', 'expected an envelope: { org, type, to, verb, id, … }');
-  return fromWire(wire, keys);
+  return {
+    to: { org: wire.org, type: wire.type, id: wire.to },
+    kid: wire.sealed?.kid,
+    open: (keys) => fromWire(wire, keys),
+  };
 }
+
+/** Throws `corrupt` when the bytes are no envelope. */
+export const decodeEnvelope = (bytes: Uint8Array, keys: KeyLookup = () => undefined): Envelope =>
+  readEnvelope(bytes).open(keys);
 
 /** The stored body of an event, as a msgpack map. */
 interface WireBody {
@@ -229,11 +240,30 @@ export function encodeBody(parts: BodyParts, sealer?: Sealer): Buffer {
 
 /** A command body as it is recorded: whole up to the bound, above that its SHA-256. */
 function recordable(body: Json): { readonly whole: Json } | string {
-  if (body === null || typeof body !== 'object') {
-    if (typeof body !== 'string' || body.length <= recordedBodyBytesMax / 4) return { whole: body };
-  }
+  // Most are far below the bound, and packing them only to find out would be the costliest part of an event.
+  if (bytesAtMost(body, recordedBodyBytesMax) <= recordedBodyBytesMax) return { whole: body };
   const bytes = pack(body);
   return bytes.length <= recordedBodyBytesMax ? { whole: body } : createHash('sha256').update(bytes).digest('hex');
+}
+
+/** An upper bound of the bytes that a value packs to; past `enough` it looks no further. */
+function bytesAtMost(value: Json | undefined, enough: number): number {
+  if (typeof value === 'string') return 5 + 3 * value.length;
+  if (typeof value !== 'object' || value === null) return 9;
+  let bytes = 5;
+  if (Array.isArray(value)) {
+    for (const item of value as readonly Json[]) {
+      bytes += bytesAtMost(item, enough - bytes);
+      if (bytes > enough) return bytes;
+    }
+    return bytes;
+  }
+  const fields = value as { readonly [key: string]: Json | undefined };
+  for (const key in fields) {
+    bytes += 5 + 3 * key.length + bytesAtMost(fields[key], enough - bytes);
+    if (bytes > enough) return bytes;
+  }
+  return bytes;
 }
 
 /** The key ids that are needed to open this body. */

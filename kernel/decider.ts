@@ -4,7 +4,7 @@ import { cascadeBytesMax, cascadeMessagesMax, hopsMax } from './bounds.ts';
 import { type Micros, micros, type Position, plusMs, positionOf, type Shard, seq } from './brand.ts';
 import type { ActorCache } from './cache.ts';
 import type { Clock } from './clock.ts';
-import { encodeBody, type Sealer } from './codec.ts';
+import { encodeBody, encodeEnvelope, type Sealer } from './codec.ts';
 import { contained, PoisonedInput } from './contained.ts';
 import { decideContext, pinnedId } from './decide-context.ts';
 import { effectEnvelope } from './effect-envelope.ts';
@@ -36,6 +36,8 @@ export interface DeciderParts {
   readonly idempotencyDays: number;
   /** The live workers of an org that may take work of this route; undefined while nobody can know. */
   readonly serving: (org: string, route: WorkRoute) => readonly string[] | undefined;
+  /** What a message of the bus can carry to another shard. */
+  readonly effectBytesMax: number;
   /** A timer came due. */
   readonly fire: (live: Live, timer: Timer) => void;
   /** Told of every parked message. */
@@ -82,6 +84,11 @@ export class Decider {
     this.#sentShared = true;
     this.#gotShared = true;
     return { seq: seq(this.#seq), at: micros(this.#at), lane: this.#lane, sent: this.#sent, got: this.#got };
+  }
+
+  /** The lane's position, as decided. */
+  get lane(): Marks['lane'] {
+    return this.#lane;
   }
 
   /** Effects taken from a sender so far. */
@@ -152,9 +159,10 @@ export class Decider {
   async #fetch(unit: Unit, message: Message, queue: Message[]): Promise<void> {
     const { cache, clock, log, shard } = this.#parts;
     const { envelope } = message;
-    if (!cache.find(envelope.to)) await cache.load([envelope.to], clock.monotonicMs());
     if (envelope.keyed === 'command')
       for (const found of await log.findCommands(shard, [envelope.id])) this.#recent.add(found);
+    // Last, so that it cannot have left memory again meanwhile.
+    if (!cache.find(envelope.to)) await cache.load([envelope.to], clock.monotonicMs());
     await this.#decideOn(cache.find(envelope.to) as Live, unit, message, queue);
   }
 
@@ -364,6 +372,7 @@ export class Decider {
       },
       sealer,
     );
+    if (body.length > this.#parts.effectBytesMax) this.#checkEffects(live, recorded, sealer);
     unit.events.push({
       seq: at,
       actor: live.address,
@@ -383,6 +392,18 @@ export class Decider {
     });
     unit.bytes += body.length;
     return delegated;
+  }
+
+  /** An effect that no message can carry would block its channel for ever. */
+  #checkEffects(live: Live, effects: readonly RecordedEffect[], sealer: Sealer | undefined): void {
+    const most = this.#parts.effectBytesMax;
+    for (const { envelope } of effects) {
+      const found = encodeEnvelope(envelope, sealer).length;
+      if (found <= most) continue;
+      const what = `${envelope.verb} from ${live.behavior.type} to ${envelope.to.type}`;
+      const detail = `expected at most ${most} bytes of ${what}, found ${found}`;
+      throw new PoisonedInput({ kind: 'rejected', code: 'message_too_large', detail }, undefined);
+    }
   }
 
   #send(

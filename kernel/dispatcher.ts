@@ -75,14 +75,17 @@ export interface Capacity {
 
 export class Dispatcher {
   readonly #capacity: Capacity;
-  readonly #offer: (live: Live) => void;
+  readonly #offer: (live: Live, decided: () => void) => boolean;
   readonly #pools = new Map<string, Pool>();
   readonly #routes = new Map<string, Route>();
   /** Lives whose offer was asked for but is not decided yet. */
   readonly #asked = new Map<Live, Route>();
+  /** Lives that refused to be offered although they ask for it: left alone for a while. */
+  readonly #refused = new Set<Live>();
   #pumping = false;
 
-  constructor(capacity: Capacity, offer: (live: Live) => void) {
+  /** `offer` has the live decide about its offer, and is told when it did; false when nobody will ever decide. */
+  constructor(capacity: Capacity, offer: (live: Live, decided: () => void) => boolean) {
     this.#capacity = capacity;
     this.#offer = offer;
   }
@@ -98,14 +101,12 @@ export class Dispatcher {
     if (asked) {
       this.#asked.delete(live);
       asked.outstanding--;
+    } else if (this.#refused.delete(live)) {
+      // It waits in no queue.
     } else if (before?.phase === 'ready') this.#route(live, before.route).waiting--;
     if (before?.phase === 'offered') this.#route(live, before.route).outstanding--;
     if (after?.phase === 'offered') this.#route(live, after.route).outstanding++;
-    if (after?.phase === 'ready') {
-      const route = this.#route(live, after.route);
-      (route.queues[Math.min(Math.max(after.priority, 0), priorities - 1)] as Queue).push({ live, work: after });
-      route.waiting++;
-    }
+    if (after?.phase === 'ready') this.#wait(live, after);
     if (after?.phase === 'ready' || before?.phase === 'offered' || before?.phase === 'held') this.pump();
   }
 
@@ -142,7 +143,7 @@ export class Dispatcher {
       route.outstanding++;
       if (served[index]) credit--;
       this.#asked.set(next, route);
-      this.#offer(next);
+      if (!this.#offer(next, () => this.#decided(next))) this.#decided(next);
     }
   }
 
@@ -166,14 +167,27 @@ export class Dispatcher {
     return live;
   }
 
-  /** An offer that was asked for was refused: it waits again if it still is ready. */
-  refused(live: Live): void {
+  /** It decided; when it is not offered now, it was refused. */
+  #decided(live: Live): void {
     const route = this.#asked.get(live);
     if (!route) return;
     this.#asked.delete(live);
     route.outstanding--;
-    if (live.work?.phase !== 'ready') return;
-    (route.queues[Math.min(live.work.priority, priorities - 1)] as Queue).push({ live, work: live.work });
+    this.#refused.add(live);
+  }
+
+  /** Asks again for what was refused and is wanted still. */
+  retryRefused(): void {
+    for (const live of this.#refused) {
+      this.#refused.delete(live);
+      if (live.work?.phase === 'ready') this.#wait(live, live.work);
+    }
+    this.pump();
+  }
+
+  #wait(live: Live, work: ReadyWork): void {
+    const route = this.#route(live, work.route);
+    (route.queues[Math.min(Math.max(work.priority, 0), priorities - 1)] as Queue).push({ live, work });
     route.waiting++;
   }
 

@@ -1,129 +1,6 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type IdFormat, shardOf } from './address.ts';
-import type { Shard } from './brand.ts';
-import { SystemClock } from './clock.ts';
-import { openEvent } from './codec.ts';
-import type { Envelope, Json, Reply } from './envelope.ts';
-import { AstraError } from './errors.ts';
-import type { EventRecord } from './event.ts';
 import { derivedId } from './ids.ts';
-import { type Kernel, startKernel } from './kernel.ts';
-import { MemoryBus } from './memory/bus.ts';
-import { MemoryLog } from './memory/log.ts';
-import { verifyShard } from './postgres/verify.ts';
-import { SystemRandom } from './random.ts';
-import { Registry } from './registry.ts';
-import { testBehaviors } from './testing/behaviors.ts';
-
-const shards = 8;
-const registry = new Registry(testBehaviors);
-const clock = new SystemClock();
-
-/** Waits for a condition, giving way to everything else. The test's own time limit ends it. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await nextTurn();
-}
-
-class World {
-  readonly log = new MemoryLog(clock, new SystemRandom(), shards);
-  readonly bus = new MemoryBus(clock);
-  readonly kernels: Kernel[] = [];
-  readonly defects: unknown[] = [];
-  #counter = 0;
-
-  async start(): Promise<Kernel> {
-    const quiet = { info: () => {}, warn: () => {}, error: (fields: object) => this.defects.push(fields) };
-    const kernel = await startKernel({
-      log: this.log,
-      bus: this.bus,
-      clock,
-      random: new SystemRandom(),
-      logger: quiet,
-      behaviors: testBehaviors,
-      translate: (publication) => {
-        if (publication.verb !== 'box.open') throw new AstraError('rejected', 'invalid_input', 'unknown verb');
-        return this.envelope(
-          'open',
-          id('published'),
-          JSON.parse(Buffer.from(publication.payload).toString()) as Json,
-          publication.replyTo ? { replyTo: publication.replyTo } : {},
-        );
-      },
-      parkPublication: (_publication, problem, unique) => ({
-        to: { org: 'o', type: 'dead-letter', id: derivedId('dl', unique) },
-        verb: 'park',
-        id: unique,
-        body: { error: problem as unknown as Json },
-        principal: 'kernel',
-        correlationId: unique,
-        hops: 0,
-      }),
-      idempotencyDays: 7,
-      eventsFor: () => true,
-      onDefect: (error) => this.defects.push(error),
-    });
-    this.kernels.push(kernel);
-    await kernel.ready;
-    return kernel;
-  }
-
-  envelope(verb: string, to: string, body: Json, more: Partial<Envelope> = {}): Envelope {
-    const unique = `cmd-${++this.#counter}`;
-    const type = to.startsWith('ns_') ? (to.includes('.') ? 'egg' : 'nest') : 'box';
-    return {
-      to: { org: 'o', type, id: to },
-      verb,
-      id: unique,
-      body,
-      principal: 'key:test',
-      correlationId: unique,
-      hops: 0,
-      ...more,
-    };
-  }
-
-  async ask(verb: string, to: string, body: Json = {}, more: Partial<Envelope> = {}): Promise<Reply> {
-    const replyTo = `astra.reply.o.${++this.#counter}`;
-    let reply: Reply | undefined;
-    this.bus.onReply(replyTo, (got) => {
-      reply = got as Reply;
-    });
-    const envelope = this.envelope(verb, to, body, { replyTo, ...more });
-    await this.bus.sendCommand(registry.shardOf(envelope.to, shards) as Shard, envelope);
-    await until(() => reply !== undefined);
-    return reply as Reply;
-  }
-
-  events(): EventRecord[] {
-    return Array.from({ length: shards }, (_, i) =>
-      this.log.all(i as Shard).map((stored) => openEvent(stored, registry)),
-    ).flat();
-  }
-
-  of(actorId: string): EventRecord[] {
-    return this.events().filter(({ actor }) => actor.id === actorId);
-  }
-
-  async verified(): Promise<boolean> {
-    const heads = await this.log.heads();
-    const results = await Promise.all(heads.map((head) => verifyShard(this.log, 'memory', head.shard, head)));
-    return results.every(({ flaw }) => flaw === undefined);
-  }
-}
-
-const id = (name: string): string => derivedId('bx', name);
-const homeOf = (box: string): Shard =>
-  shardOf({ org: 'o', type: 'box', id: box }, { prefix: 'bx' } as IdFormat, shards);
-/** Two boxes on different shards, and two on one. */
-const apart = (): [string, string] => {
-  const first = id('a');
-  for (let i = 0; ; i++) if (homeOf(id(`b${i}`)) !== homeOf(first)) return [first, id(`b${i}`)];
-};
-const together = (): [string, string] => {
-  const first = id('a');
-  for (let i = 0; ; i++) if (homeOf(id(`c${i}`)) === homeOf(first)) return [first, id(`c${i}`)];
-};
+import { apart, eventually, homeOf, boxId as id, together, World } from './testing/world.ts';
 
 let world: World;
 const begin = async (): Promise<World> => {
@@ -133,7 +10,7 @@ const begin = async (): Promise<World> => {
 };
 
 afterEach(async () => {
-  for (const kernel of world.kernels) await kernel.stop();
+  await world.end();
   expect(world.defects).toEqual([]);
 });
 
@@ -192,7 +69,7 @@ describe('a kernel', () => {
     let sent = 0;
     world.bus.loses = (kind) => kind === 'channel' && sent++ < 40 && sent % 3 === 0;
     await Promise.all(Array.from({ length: 30 }, () => world.ask('add', a, { to: b })));
-    await until(() => world.of(b).length === 31);
+    await eventually(() => world.of(b).length === 31);
     world.bus.loses = () => false;
     expect(world.of(b).map(({ version }) => version)).toEqual(Array.from({ length: 31 }, (_, i) => i + 1));
     expect(sent).toBeGreaterThan(40);
@@ -221,7 +98,7 @@ describe('a kernel', () => {
     await world.ask('open', a, { text: 'a' });
     await world.ask('open', b, { text: 'b' });
     await world.ask('add', a, { to: b, chain: 40 });
-    await until(() => world.events().filter(({ type }) => type === 'Added').length === 42);
+    await eventually(() => world.events().filter(({ type }) => type === 'Added').length === 42);
     expect(await world.verified()).toBe(true);
   });
 
@@ -231,7 +108,7 @@ describe('a kernel', () => {
     await world.ask('open', a, { text: 'a' });
     await world.ask('open', b, { text: 'b' });
     await world.ask('add', a, { to: b, chain: 1000 });
-    await until(() => world.events().some(({ type }) => type === 'Parked'));
+    await eventually(() => world.events().some(({ type }) => type === 'Parked'));
     expect(world.events().find(({ type }) => type === 'Parked')?.data).toMatchObject({
       error: { code: 'cascade_too_deep' },
     });
@@ -309,7 +186,7 @@ describe('a kernel', () => {
     await world.ask('open', b, { text: 'b' });
     const as = { id: 'key-1', keyed: 'command', fingerprint: 'f' } as const;
     await world.ask('add', a, { to: b, as });
-    await until(() => world.of(b).length === 2);
+    await eventually(() => world.of(b).length === 2);
     expect(await world.ask('add', b, {}, as)).toMatchObject({ ok: true, replayed: true });
   });
 
@@ -319,7 +196,7 @@ describe('a kernel', () => {
     await world.ask('wait', id('a'), { ms: 30 });
     await world.kernels[0]?.stop();
     await world.start();
-    await until(() => world.of(id('a')).some(({ type }) => type === 'Rang'));
+    await eventually(() => world.of(id('a')).some(({ type }) => type === 'Rang'));
     expect(world.of(id('a')).map(({ type }) => type)).toEqual(['Opened', 'Waiting', 'Rang']);
   });
 
@@ -344,7 +221,7 @@ describe('a kernel', () => {
     await world.ask('open', b, { text: 'b', subject: 'bob' }, { subject: 'bob' });
     await world.ask('add', a, { note: 'from eve' }, { subject: 'eve' });
     await world.ask('add', a, { note: 'from ada', to: b });
-    await until(() => world.of(b).length === 2);
+    await eventually(() => world.of(b).length === 2);
     const kidOf = async (subject: string) => (await log.subjectKeys('o', [subject])).get(subject)?.kid;
     expect(world.of(a).map(({ kid }) => kid)).toEqual([await kidOf('ada'), await kidOf('eve'), await kidOf('ada')]);
     expect(world.of(b).map(({ kid }) => kid)).toEqual([await kidOf('bob'), await kidOf('ada')]);
@@ -365,13 +242,13 @@ describe('a kernel', () => {
         replyTo: 'astra.reply.o.pub',
       });
     publish('nonsense');
-    await until(() => reply !== undefined);
+    await eventually(() => reply !== undefined);
     expect(reply).toMatchObject({ ok: false, problem: { code: 'invalid_input' } });
     reply = undefined;
     publish('box.open');
-    await until(() => reply !== undefined);
+    await eventually(() => reply !== undefined);
     expect(reply).toMatchObject({ ok: true, id: id('published') });
-    await until(() => world.events().some(({ type }) => type === 'Parked'));
+    await eventually(() => world.events().some(({ type }) => type === 'Parked'));
   });
 });
 
@@ -395,7 +272,7 @@ describe('a commit', () => {
     await world.ask('open', id('a'), { text: 'a' });
     log.up = false;
     const reply = world.ask('add', id('a'));
-    await until(() => world.bus.up);
+    await eventually(() => world.bus.up);
     log.up = true;
     expect(await reply).toMatchObject({ ok: true });
   });
@@ -428,7 +305,7 @@ describe('a commit', () => {
       answered = true;
     });
     // The same process claims it again once the usurper's lease is over, and decides the command then.
-    await until(() => answered);
+    await eventually(() => answered);
     expect(world.of(id('a')).map(({ version, epoch }) => [version, epoch])).toEqual([
       [1, 1],
       [2, 3],
@@ -449,7 +326,7 @@ describe('the bus', () => {
     world.bus.wipe();
     world.bus.loses = () => false;
     world.bus.reconnect();
-    await until(() => world.of(b).length === 2);
+    await eventually(() => world.of(b).length === 2);
     expect(await world.ask('add', b)).toMatchObject({ ok: true });
     expect((await world.log.meta()).generation).toBe(2);
     expect((await world.log.heads([homeOf(b)]))[0]?.lane.generation).toBe(2);
@@ -459,7 +336,7 @@ describe('the bus', () => {
     await begin();
     await world.ask('open', id('a'), { text: 'a' });
     await world.ask('add', id('a'));
-    await until(() => world.bus.events.length === 2);
+    await eventually(() => world.bus.events.length === 2);
     const published = world.bus.events.flatMap(
       ({ payload }) => JSON.parse(Buffer.from(payload).toString()) as { version: number; type: string }[],
     );
@@ -489,14 +366,14 @@ describe('work', () => {
     await world.ask('lay', nestId, { eggs: 3 });
     expect(offered).toEqual([]);
     await world.ask('warm', nestId);
-    await until(() => offered.length === 3);
+    await eventually(() => offered.length === 3);
     for (const { taskId, attempt } of offered) {
       expect(
         await world.ask('claim', taskId, { attempt, worker: 'w1', incarnation: 'i1' }, { principal: 'worker:w1' }),
       ).toMatchObject({ ok: true });
       expect(await world.ask('complete', taskId, { attempt }, { principal: 'worker:w1' })).toMatchObject({ ok: true });
     }
-    await until(() => world.of(nestId).some(({ type }) => type === 'Empty'));
+    await eventually(() => world.of(nestId).some(({ type }) => type === 'Empty'));
     expect(world.events().filter(({ type }) => type === 'Hatched')).toHaveLength(3);
   });
 
@@ -507,11 +384,11 @@ describe('work', () => {
     world.bus.beat('o', 'w1', beat);
     await world.ask('lay', nestId, { eggs: 1 });
     await world.ask('warm', nestId);
-    await until(() => offered.length === 1);
+    await eventually(() => offered.length === 1);
     const first = offered[0] as { taskId: string; attempt: number };
     await world.ask('claim', first.taskId, { attempt: 1, worker: 'w1', incarnation: 'i1' }, { principal: 'worker:w1' });
     world.bus.beat('o', 'w1', { ...beat, incarnation: 'i2' });
-    await until(() => offered.length === 2);
+    await eventually(() => offered.length === 2);
     expect(offered[1]).toMatchObject({ taskId: first.taskId, attempt: 2 });
     expect(await world.ask('complete', first.taskId, { attempt: 1 }, { principal: 'worker:w1' })).toMatchObject({
       ok: false,
@@ -526,10 +403,10 @@ describe('work', () => {
     world.bus.beat('o', 'w1', beat);
     await world.ask('lay', nestId, { eggs: 2 });
     await world.ask('warm', nestId);
-    await until(() => offered.length === 2);
+    await eventually(() => offered.length === 2);
     await world.kernels[0]?.stop();
     await world.start();
-    await until(() => offered.length === 4);
+    await eventually(() => offered.length === 4);
     expect(offered.slice(2).every(({ attempt }) => attempt === 1)).toBe(true);
   });
 });

@@ -1,15 +1,30 @@
 import type { Address } from './address.ts';
 import type { Behavior } from './behavior.ts';
-import { claimRetryMs, headsMs, leaseMs, leaseRenewMs, purgeMs, statsMs, timerTickMs } from './bounds.ts';
-import { generation as asGeneration, type Generation, type Shard } from './brand.ts';
+import {
+  busRetryMs,
+  claimRetryMs,
+  headsMs,
+  inspectMs,
+  leaseMs,
+  leaseRenewMs,
+  offerRetryMs,
+  purgeMs,
+  statsMs,
+  stopMs,
+  timerTickMs,
+} from './bounds.ts';
+import { shard as asShard, type Shard } from './brand.ts';
 import type { Bus, Publication, Subscription } from './bus.ts';
+import { BusLevel } from './bus-level.ts';
 import type { Clock } from './clock.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { Envelope } from './envelope.ts';
 import { AstraError, type Problem } from './errors.ts';
+import { Forwarder } from './forwarder.ts';
+import { readHeartbeat } from './heartbeat.ts';
 import { Histogram } from './histogram.ts';
 import type { Kit } from './kit.ts';
-import { type Heartbeat, Liveness } from './liveness.ts';
+import { Liveness } from './liveness.ts';
 import type { Log, ShardRow } from './log.ts';
 import type { Random } from './random.ts';
 import { Registry } from './registry.ts';
@@ -87,12 +102,11 @@ class KernelProcess implements Kernel {
   readonly #subscriptions: Subscription[] = [];
   readonly #cancels = new Set<() => void>();
   #release!: Release;
+  #level!: BusLevel;
+  #forwarder!: Forwarder;
   #kit!: Kit;
   #shards = 0;
-  #generation: Generation = asGeneration(0);
-  #ingress: Subscription | undefined;
   #stopping = false;
-  #leveling: Promise<void> | undefined;
   #commits = 0;
   #events = 0;
   #resolveReady: () => void = () => {};
@@ -116,21 +130,25 @@ class KernelProcess implements Kernel {
           this.#runtimeOf(live.address)?.local(live.address, 'lost', { incarnation, reason }),
         presenceHeard: ({ org, id }, incarnation) => {
           const to = { org, type: 'worker', id };
-          this.#runtimeOf(to)?.local(to, 'returned', { incarnation });
+          return this.#runtimeOf(to)?.local(to, 'returned', { incarnation }) ?? false;
         },
         answer: (org, worker, message) => options.bus.sendControl(org, worker, Buffer.from(JSON.stringify(message))),
         standing: (org, actorId) => {
           const address = { org, type: 'task', id: actorId };
           const runtime = this.#runtimeOf(address);
           if (!runtime?.running) return 'elsewhere';
-          return runtime.find(address) ?? 'gone';
+          const live = runtime.find(address);
+          if (!live) return 'gone';
+          // I1: what is decided and not committed is told by nobody.
+          return runtime.isCommitted(live) ? live : 'elsewhere';
         },
         ownedShards: () => [...this.#runtimes.keys()],
       },
       () => this.#dispatcher.pump(),
     );
-    this.#dispatcher = new Dispatcher(this.#liveness, (live) =>
-      this.#runtimeOf(live.address)?.local(live.address, 'offer', {}),
+    this.#dispatcher = new Dispatcher(
+      this.#liveness,
+      (live, decided) => this.#runtimeOf(live.address)?.local(live.address, 'offer', {}, decided) ?? false,
     );
     this.#writer = new Writer({
       owner: this.owner,
@@ -139,11 +157,12 @@ class KernelProcess implements Kernel {
       release: (landed) => {
         this.#commits++;
         this.#events += landed.part.events.length;
-        this.#release.landed(landed);
         if (landed.part.got) this.#confirm(landed.part.shard, landed.part.got);
+        this.#release.landed(landed);
       },
       lost: (shard, reason) => this.#lose(shard, reason),
       onTrouble: (message, cause) => this.#trouble(message, cause),
+      onDefect: options.onDefect,
     });
     this.ready = new Promise((resolve) => {
       this.#resolveReady = resolve;
@@ -167,7 +186,34 @@ class KernelProcess implements Kernel {
     const meta = await log.meta();
     clock.anchor(meta.now, (before + clock.monotonicMs()) / 2);
     this.#shards = meta.shards;
-    this.#generation = meta.generation;
+    this.#level = new BusLevel(
+      {
+        bus,
+        log,
+        clock,
+        runtimes: () => [...this.#runtimes.values()],
+        stopping: () => this.#stopping,
+        onForgot: (reason) =>
+          this.#options.logger.warn(
+            { reason },
+            'the bus forgot: raising its generation and deriving again what was in flight',
+          ),
+        onTrouble: (message, cause) => this.#trouble(message, cause),
+      },
+      meta.generation,
+    );
+    const gate = (): Promise<void> | undefined => this.#level.gate;
+    this.#forwarder = new Forwarder({
+      bus,
+      clock,
+      random,
+      gate,
+      registry: this.#registry,
+      shards: meta.shards,
+      translate: this.#options.translate,
+      park: this.#options.parkPublication,
+      onTrouble: (message, cause) => this.#trouble(message, cause),
+    });
     this.#release = new Release({
       bus,
       clock,
@@ -195,14 +241,16 @@ class KernelProcess implements Kernel {
       },
       idempotencyDays: this.#options.idempotencyDays,
       serving: (org, route) => this.#liveness.serving(org, route),
-      generation: () => this.#generation,
+      generation: () => this.#level.generation,
+      gate,
       eventsFor: this.#options.eventsFor,
       poke: (shard) => this.#writer.poke(shard),
       settled: (shard) => this.#writer.settled(shard),
       offerAgain: (shard, offer) => this.#release.offer(shard, [offer]),
       onParked: (shard, id, problem) =>
         this.#options.logger.warn({ shard, deadLetter: id, code: problem.code }, `parked: ${problem.detail}`),
-      onDefect: this.#options.onDefect,
+      onGivenUp: (shard, input, problem) =>
+        this.#options.logger.error({ shard, input, code: problem.code }, `given up: ${problem.detail}`),
       onReset: (shard, cause) => this.#trouble(`shard ${shard} folds its memory again from the log`, cause),
     };
     this.#subscriptions.push(
@@ -213,25 +261,27 @@ class KernelProcess implements Kernel {
     );
     bus.onConnection((state) => {
       this.#liveness.connection(state);
-      if (state === 'back') void this.#level();
+      if (state === 'lost') this.#level.lost();
+      else void this.#level.level();
     });
     this.#liveness.start();
-    await this.#claim();
     this.#every(leaseRenewMs, () => this.#renew());
     this.#every(headsMs, async () => this.#announce());
     this.#every(purgeMs, () => this.#housekeep());
+    this.#every(inspectMs, () => this.#level.level());
+    this.#every(offerRetryMs, async () => this.#dispatcher.retryRefused());
     this.#every(statsMs, async () => this.#options.bus.sendStats(this.owner, this.stats()));
+    await this.#claim();
   }
 
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const cancel of this.#cancels) cancel();
     this.#liveness.stop();
-    await this.#ingress?.stop().catch(() => {});
+    await this.#forwarder.stop();
     for (const subscription of this.#subscriptions) await subscription.stop().catch(() => {});
     const runtimes = [...this.#runtimes.values()];
-    await Promise.all(runtimes.map((runtime) => runtime.quiesce()));
-    await this.#writer.stop();
+    await this.#commitRest(runtimes);
     await Promise.all(runtimes.map((runtime) => runtime.stop()));
     this.#wheel.stop();
     await this.#options.log
@@ -240,6 +290,18 @@ class KernelProcess implements Kernel {
         runtimes.map(({ shard, epoch }) => ({ shard, epoch })),
       )
       .catch((cause: unknown) => this.#trouble('the shards could not be handed back: their leases run out', cause));
+  }
+
+  /** What was decided is committed, if the store takes it in time. */
+  async #commitRest(runtimes: readonly ShardRuntime[]): Promise<void> {
+    const committed = Promise.all(runtimes.map((runtime) => runtime.quiesce())).then(() => this.#writer.stop());
+    let cancel = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#options.clock.after(stopMs, resolve);
+    });
+    await Promise.race([committed, late]);
+    cancel();
+    this.#writer.abandon();
   }
 
   #runtimeOf(address: Address): ShardRuntime | undefined {
@@ -255,119 +317,82 @@ class KernelProcess implements Kernel {
   async #claim(): Promise<void> {
     if (this.#stopping) return;
     try {
-      if (this.#runtimes.size < this.#shards) {
-        const rows = (await this.#options.log.claim(this.owner, leaseMs)).filter(
-          ({ shard }) => !this.#runtimes.has(shard),
-        );
-        if (rows.length > 0) await this.#take(rows);
-        if (this.#runtimes.size === this.#shards) this.#resolveReady();
-      }
+      const missing: Shard[] = [];
+      for (let i = 0; i < this.#shards; i++) if (!this.#runtimes.has(asShard(i))) missing.push(asShard(i));
+      if (missing.length > 0) await this.#take(await this.#claimed(missing));
     } catch (cause) {
       this.#trouble('shards could not be claimed: trying again', cause);
     }
     this.#after(claimRetryMs, () => this.#claim());
   }
 
+  async #claimed(missing: readonly Shard[]): Promise<readonly ShardRow[]> {
+    const { log } = this.#options;
+    const rows = await log.claim(this.owner, leaseMs, missing);
+    // What this process lost, or never learnt that it had claimed, may still be its own: nobody else would ever take it.
+    const own = (await log.heads(missing)).filter(
+      (row) => row.owner === this.owner && !rows.some(({ shard }) => shard === row.shard),
+    );
+    return own.length === 0 ? rows : [...rows, ...(await log.reclaim(this.owner, leaseMs, own))];
+  }
+
+  /** Begins to run shards; one that cannot recover yet goes on trying. */
   async #take(rows: readonly ShardRow[]): Promise<void> {
-    const runtimes = rows.map((row) => new ShardRuntime(row, this.#kit));
-    for (const runtime of runtimes) this.#runtimes.set(runtime.shard, runtime);
-    await this.#level();
-    const got = new Map<Shard, readonly number[]>();
-    for (const head of await this.#options.log.heads()) got.set(head.shard, head.got);
-    let events = 0;
-    for (const [index, runtime] of runtimes.entries()) {
-      const row = rows[index] as ShardRow;
-      events += row.seq - row.flushedSeq;
-      await runtime.start(row, (to) => got.get(to)?.[runtime.shard] ?? 0);
-    }
-    this.#options.logger.info({ owner: this.owner, shards: rows.length, events }, 'shards claimed and recovered');
-    if (rows.some(({ shard }) => shard === 0)) await this.#openIngress();
+    if (rows.length === 0) return;
+    const taken = rows.map((row) => ({ row, runtime: new ShardRuntime(row, this.#kit) }));
+    for (const { runtime } of taken) this.#runtimes.set(runtime.shard, runtime);
+    await this.#level.level();
+    let heads: Promise<readonly ShardRow[]> | undefined;
+    const confirmed = async (from: Shard): Promise<(to: Shard) => number> => {
+      heads ??= this.#options.log.heads();
+      const all = await heads.finally(() => {
+        heads = undefined;
+      });
+      const got = new Map(all.map((head) => [head.shard, head.got[from] ?? 0]));
+      return (to) => got.get(to) ?? 0;
+    };
+    for (const { row, runtime } of taken)
+      void runtime.start(row, () => confirmed(runtime.shard)).then(() => this.#started(runtime));
+    const events = rows.reduce((sum, { seq, flushedSeq }) => sum + seq - flushedSeq, 0);
+    this.#options.logger.info({ owner: this.owner, shards: rows.length, events }, 'shards claimed: recovering them');
+  }
+
+  #started(runtime: ShardRuntime): void {
+    if (!runtime.running) return;
+    if (runtime.shard === 0) void this.#openIngress();
     this.#dispatcher.pump();
-  }
-
-  /**
-   * Levels with the bus after every (re)connect: when it forgot, the generation is raised, the streams are made anew, and
-   * what was in flight is derived again from the log (I7).
-   */
-  async #level(): Promise<void> {
-    while (this.#leveling) await this.#leveling;
-    this.#leveling = this.#levelOnce().finally(() => {
-      this.#leveling = undefined;
-    });
-    await this.#leveling;
-  }
-
-  async #levelOnce(): Promise<void> {
-    const { bus, log } = this.#options;
-    for (;;) {
-      if (this.#stopping) return;
-      try {
-        const lanes = new Map([...this.#runtimes].map(([shard, { committed }]) => [shard, committed.lane]));
-        const current = new Map([...lanes].filter(([, lane]) => lane.generation === this.#generation));
-        const state = await bus.inspect(this.#generation, current);
-        if (state.state === 'forgot') {
-          const highest = Math.max(state.highestSequence, ...[...lanes.values()].map(({ sequence }) => sequence));
-          this.#options.logger.warn(
-            { reason: state.reason },
-            'the bus forgot: raising its generation and deriving again what was in flight',
-          );
-          this.#generation = await log.raiseGeneration(this.#generation);
-          await bus.recreate(this.#generation, highest);
-        }
-        const behind = [...this.#runtimes.values()].filter(
-          (runtime) => runtime.committed.lane.generation !== this.#generation,
-        );
-        await Promise.all(behind.map((runtime) => runtime.restartLane(this.#generation)));
-        return;
-      } catch (cause) {
-        this.#trouble('the bus could not be inspected: trying again', cause);
-        await new Promise<void>((resolve) => this.#options.clock.after(claimRetryMs, resolve));
-      }
-    }
+    if (this.#runtimes.size === this.#shards && [...this.#runtimes.values()].every(({ running }) => running))
+      this.#resolveReady();
   }
 
   async #openIngress(): Promise<void> {
-    await this.#ingress?.stop().catch(() => {});
-    this.#ingress = await this.#options.bus.openIngress((publication) => this.#forwardPublication(publication));
-  }
-
-  /** The owner of shard 0 alone forwards publications, in stream order; those it cannot read become dead letters. */
-  async #forwardPublication(publication: Publication): Promise<void> {
-    const { translate, parkPublication, bus, clock, random } = this.#options;
-    let envelope: Envelope;
     try {
-      envelope = translate(publication, clock.now());
-    } catch (error) {
-      if (!(error instanceof AstraError)) throw error;
-      const problem = error.toProblem();
-      const park = parkPublication(publication, problem, random.bytes(16).toString('hex'));
-      await this.#sendCommand(park);
-      if (publication.replyTo !== undefined) bus.reply(publication.replyTo, { ok: false, problem });
-      return;
+      await this.#forwarder.open();
+    } catch (cause) {
+      this.#trouble('publications cannot be read: trying again', cause);
+      this.#after(busRetryMs, async () => {
+        if (this.#runtimes.get(asShard(0))?.running) await this.#openIngress();
+      });
     }
-    await this.#sendCommand(envelope);
-  }
-
-  async #sendCommand(envelope: Envelope): Promise<void> {
-    const shard = this.#registry.shardOf(envelope.to, this.#shards);
-    if (shard === undefined) throw new Error(`no shard for ${envelope.to.type}`);
-    await this.#options.bus.sendCommand(shard, envelope);
   }
 
   #confirm(receiver: Shard, got: readonly number[]): void {
-    for (const [sender, runtime] of this.#runtimes) runtime.outgoing.confirm(receiver, got[sender] ?? 0);
+    for (const [sender, runtime] of this.#runtimes) runtime.confirmed(receiver, got[sender] ?? 0);
   }
 
   #lose(runtime: ShardRuntime, reason: string): void {
     if (this.#runtimes.get(runtime.shard) === runtime) this.#runtimes.delete(runtime.shard);
     this.#options.logger.warn({ shard: runtime.shard, reason }, 'shard lost: it stops here');
+    if (runtime.shard === 0) void this.#forwarder.stop();
     void runtime.stop();
   }
 
   async #renew(): Promise<void> {
+    // Only what was owned when the question was asked can be missing in the answer.
+    const before = [...this.#runtimes.values()];
     const held = new Set(await this.#options.log.renew(this.owner, leaseMs));
-    for (const [shard, runtime] of this.#runtimes)
-      if (!held.has(shard) && runtime.running) this.#lose(runtime, 'the lease is another owner’s');
+    for (const runtime of before)
+      if (!held.has(runtime.shard) && !runtime.stopped) this.#lose(runtime, 'the lease is another owner’s');
   }
 
   #announce(): void {
@@ -385,7 +410,7 @@ class KernelProcess implements Kernel {
     let elsewhere = false;
     for (const runtime of this.#runtimes.values()) {
       runtime.sweep();
-      runtime.purge();
+      if (!this.#level.looking) runtime.purge();
       for (const to of runtime.outgoing.waiting()) elsewhere ||= !this.#runtimes.has(to);
     }
     if (elsewhere) for (const head of await this.#options.log.heads()) this.#confirm(head.shard, head.got);
@@ -419,25 +444,5 @@ class KernelProcess implements Kernel {
       if (!this.#stopping) then().catch((error: unknown) => this.#options.onDefect(error));
     });
     this.#cancels.add(cancel);
-  }
-}
-
-const isText = (value: unknown): value is string => typeof value === 'string';
-const areTexts = (value: unknown): value is readonly string[] => Array.isArray(value) && value.every(isText);
-
-/** A heartbeat, or undefined when it is none: a worker that speaks nonsense is not heard. */
-function readHeartbeat(payload: Uint8Array): Heartbeat | undefined {
-  try {
-    const beat = JSON.parse(Buffer.from(payload).toString('utf8')) as Partial<Heartbeat>;
-    if (!isText(beat.incarnation) || typeof beat.slots !== 'number' || !areTexts(beat.pools) || !areTexts(beat.types))
-      return undefined;
-    if (
-      !Array.isArray(beat.running) ||
-      !beat.running.every((one) => isText(one?.taskId) && typeof one.attempt === 'number')
-    )
-      return undefined;
-    return beat as Heartbeat;
-  } catch {
-    return undefined;
   }
 }

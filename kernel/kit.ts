@@ -26,6 +26,8 @@ export interface Kit {
   /** The live workers of an org that may take work of this route; undefined while nobody can know. */
   readonly serving: (org: string, route: WorkRoute) => readonly string[] | undefined;
   readonly generation: () => Generation;
+  /** Set while it is not known whether the bus still is the one that was read; resolves when it is. */
+  readonly gate: () => Promise<void> | undefined;
   /** Whose events are published on EVT. */
   readonly eventsFor: (org: string) => boolean;
   /** A shard has units for the writer. */
@@ -35,8 +37,8 @@ export interface Kit {
   /** Sends WORK for an attempt that was offered before. */
   readonly offerAgain: (shard: ShardRuntime, offer: Offer) => void;
   readonly onParked: (shard: Shard, id: string, problem: Problem) => void;
-  /** The process should end. */
-  readonly onDefect: (error: unknown) => void;
+  /** An input could not even be parked: it is answered, and gone. */
+  readonly onGivenUp: (shard: Shard, input: string, problem: Problem) => void;
   /** A shard folds its memory again, because of this. */
   readonly onReset: (shard: Shard, cause: unknown) => void;
 }

@@ -6,7 +6,7 @@ import { ManualClock } from './memory/clock.ts';
 const deaf: Verdicts = {
   attemptLost: () => {},
   presenceLost: () => {},
-  presenceHeard: () => {},
+  presenceHeard: () => true,
   answer: () => {},
   standing: () => 'elsewhere',
   ownedShards: () => [],

@@ -27,11 +27,11 @@ export interface Verdicts {
   attemptLost(live: Live, work: HeldWork, reason: string): void;
   /** A watched actor's incarnation is silent. */
   presenceLost(live: Live, incarnation: string, reason: string): void;
-  /** A watched actor, or one that may be, is heard (again). */
-  presenceHeard(actor: { org: string; id: string }, incarnation: string): void;
+  /** A watched actor, or one that may be, is heard (again). False when nobody could be told. */
+  presenceHeard(actor: { org: string; id: string }, incarnation: string): boolean;
   /** The answer to a heartbeat. */
   answer(org: string, worker: string, message: Json): void;
-  /** Whether the actor's shard is this process's, and what became of it there. */
+  /** Whether the actor's shard is this process's, and what became of it there, as far as that is committed (I1). */
   standing(org: string, actorId: string): 'elsewhere' | 'gone' | Live;
   ownedShards(): readonly number[];
 }
@@ -157,8 +157,9 @@ export class Liveness implements Capacity {
     worker.lost = false;
     if (wasLost || before !== beat.incarnation) worker.toldHeard = undefined;
     if (worker.toldHeard !== beat.incarnation) {
+      // First, because being told may make the actor watched, which asks for it to be told again.
       worker.toldHeard = beat.incarnation;
-      this.#verdicts.presenceHeard({ org, id }, beat.incarnation);
+      if (!this.#verdicts.presenceHeard({ org, id }, beat.incarnation)) worker.toldHeard = undefined;
     }
     const running = new Set(beat.running.map(({ taskId, attempt }) => `${taskId}:${attempt}`));
     for (const held of [...worker.held.values()]) {

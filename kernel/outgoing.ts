@@ -3,12 +3,14 @@ import { type Seq, type Shard, seq } from './brand.ts';
 import type { Bus } from './bus.ts';
 import type { Clock } from './clock.ts';
 import { sealedEffects } from './codec.ts';
+import type { StoredEvent } from './event.ts';
 import type { Log } from './log.ts';
 
 /**
  * The sending side of a shard's channels (I4). What is recorded and not yet confirmed by its receiver's row is kept by
  * number; when a channel makes no progress for a while, everything unconfirmed on it is read from the log and sent
  * again. The receiver takes each number once, so sending too often is harmless and sending too rarely only costs time.
+ * The channel to the shard itself never leaves the process: it is kept here for `least` alone.
  */
 export class Outgoing {
   readonly #shard: Shard;
@@ -26,7 +28,7 @@ export class Outgoing {
     this.#clock = clock;
   }
 
-  /** Effects without confirmation. */
+  /** Effects to other shards without confirmation. */
   get size(): number {
     return this.#size;
   }
@@ -43,7 +45,8 @@ export class Outgoing {
 
   /** Receivers that have not confirmed everything. */
   *waiting(): Generator<Shard> {
-    for (const [to, channel] of this.#channels) if (channel.head < channel.pending.length) yield to;
+    for (const [to, channel] of this.#channels)
+      if (to !== this.#shard && channel.head < channel.pending.length) yield to;
   }
 
   /** An effect was committed; the first sending of it follows. */
@@ -55,7 +58,7 @@ export class Outgoing {
     }
     if (channel.head === channel.pending.length) channel.progressMs = this.#clock.monotonicMs();
     channel.pending.push({ n, seq: at });
-    this.#size++;
+    if (to !== this.#shard) this.#size++;
   }
 
   /** The receiver's row says that it has taken everything up to `got`. */
@@ -66,7 +69,7 @@ export class Outgoing {
     for (let next = channel.pending[channel.head]; next && next.n <= got; next = channel.pending[channel.head])
       channel.head++;
     if (channel.head === before) return;
-    this.#size -= channel.head - before;
+    if (to !== this.#shard) this.#size -= channel.head - before;
     channel.progressMs = this.#clock.monotonicMs();
     if (channel.head > 1024 || channel.head === channel.pending.length) {
       channel.pending = channel.pending.slice(channel.head);
@@ -79,7 +82,7 @@ export class Outgoing {
     this.#bus.sendChannel(to, this.#shard, n, bytes).catch(() => {});
   }
 
-  /** Sends again what makes no progress (all of it, when the bus forgot). */
+  /** Sends again what makes no progress (all of it, when the bus forgot), a page of the log at a time. Throws what the log throws. */
   async look(all = false): Promise<void> {
     if (this.#resending) return;
     const now = this.#clock.monotonicMs();
@@ -87,7 +90,7 @@ export class Outgoing {
     let from = Number.POSITIVE_INFINITY;
     for (const [to, channel] of this.#channels) {
       const first = channel.pending[channel.head];
-      if (!first || (!all && now - channel.progressMs < channelResendMs)) continue;
+      if (to === this.#shard || !first || (!all && now - channel.progressMs < channelResendMs)) continue;
       channel.progressMs = now;
       stuck.set(to, first.n);
       from = Math.min(from, first.seq);
@@ -96,16 +99,23 @@ export class Outgoing {
     this.#resending = true;
     try {
       for await (const page of this.#log.read(this.#shard, seq(from - 1)))
-        for (const stored of page) {
-          if (!stored.body.includes('effects')) continue;
-          for (const effect of sealedEffects(stored)) {
-            const least = stuck.get(effect.to as Shard);
-            if (least !== undefined && effect.n >= least) this.send(effect.to as Shard, effect.n, effect.bytes);
-          }
-        }
+        if (!(await this.#resend(page, stuck))) return;
     } finally {
       this.#resending = false;
     }
+  }
+
+  /** False when the bus does not take them. */
+  async #resend(page: readonly StoredEvent[], stuck: ReadonlyMap<Shard, number>): Promise<boolean> {
+    const sent: Promise<void>[] = [];
+    for (const stored of page) {
+      if (!stored.body.includes('effects')) continue;
+      for (const { to, n, bytes } of sealedEffects(stored)) {
+        const least = stuck.get(to as Shard);
+        if (least !== undefined && n >= least) sent.push(this.#bus.sendChannel(to as Shard, this.#shard, n, bytes));
+      }
+    }
+    return (await Promise.allSettled(sent)).every(({ status }) => status === 'fulfilled');
   }
 }
 

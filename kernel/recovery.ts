@@ -1,10 +1,9 @@
 import { type Address, addressKey, headId, idOf } from './address.ts';
 import { type Seq, type Shard, seq } from './brand.ts';
 import type { ActorCache } from './cache.ts';
-import { sealedEffects } from './codec.ts';
+import { type ReadEnvelope, readEnvelope, sealedEffects } from './codec.ts';
 import type { StoredEvent } from './event.ts';
 import type { Log, ShardRow } from './log.ts';
-import type { Outgoing } from './outgoing.ts';
 import type { Registry } from './registry.ts';
 
 /** Actors that are loaded in one query. */
@@ -48,22 +47,32 @@ function headOf(stored: StoredEvent, registry: Registry): Address {
   return { org: stored.org, type, id: headId(idOf(prefix, stored.actorKey)) };
 }
 
-/** The effects that their receivers have not confirmed, numbered again from the log. Those to the shard itself are returned. */
-export async function recoverEffects(
+/** An effect that its receiver has not confirmed. */
+export interface UnconfirmedEffect {
+  readonly to: Shard;
+  readonly n: number;
+  /** Seq of its event. */
+  readonly at: Seq;
+  /** What the shard sent itself is decided here; what goes to others is read again when it has to be sent again. */
+  readonly own: ReadEnvelope | undefined;
+}
+
+/** The effects that their receivers have not confirmed, as the log has them. `confirmed` tells how far a receiver came. */
+export async function unconfirmedEffects(
   row: Pick<ShardRow, 'shard' | 'unconfirmedSeq' | 'seq' | 'got'>,
   confirmed: (to: Shard) => number,
   log: Pick<Log, 'read'>,
-  outgoing: Outgoing,
-): Promise<readonly { n: number; bytes: Buffer; seq: Seq }[]> {
-  const own: { n: number; bytes: Buffer; seq: Seq }[] = [];
+): Promise<readonly UnconfirmedEffect[]> {
+  const found: UnconfirmedEffect[] = [];
   for await (const page of log.read(row.shard, seq(Math.max(0, row.unconfirmedSeq - 1)), row.seq))
     for (const stored of page) {
       if (!stored.body.includes('effects')) continue;
-      for (const { to, n, bytes } of sealedEffects(stored)) {
-        if (to === row.shard) {
-          if (n > (row.got[row.shard] ?? 0)) own.push({ n, bytes, seq: stored.seq });
-        } else if (n > confirmed(to as Shard)) outgoing.add(to as Shard, n, stored.seq);
+      for (const effect of sealedEffects(stored)) {
+        const to = effect.to as Shard;
+        const own = to === row.shard;
+        if (effect.n <= (own ? (row.got[to] ?? 0) : confirmed(to))) continue;
+        found.push({ to, n: effect.n, at: stored.seq, own: own ? readEnvelope(effect.bytes) : undefined });
       }
     }
-  return own;
+  return found;
 }

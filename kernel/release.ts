@@ -34,6 +34,8 @@ export class Release {
 
   landed({ shard, units, part }: Part): void {
     const { bus } = this.#parts;
+    // First, because it is what has to be kept track of (I4).
+    shard.sendEffects(units);
     if (part.events.length > 0)
       for (const message of encodeCommit(part.events, bus.messageBytesMax)) bus.sendLog(shard.shard, message);
     const offers: Offer[] = [];
@@ -44,7 +46,6 @@ export class Release {
       offers.push(...unit.offers);
     }
     if (offers.length > 0) this.offer(shard, offers);
-    shard.sendEffects(units);
     shard.feed.push(units.flatMap(({ events }) => events.map((event) => ({ ...event, data: event.data as Json }))));
   }
 

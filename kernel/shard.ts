@@ -1,30 +1,35 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Address } from './address.ts';
+import { Backlog } from './backlog.ts';
 import type { Timer } from './behavior.ts';
 import {
+  commitRetryMaxMs,
   commitRetryMinMs,
+  effectHeadroomBytes,
   endedFamilyMs,
-  inboxCommandsMax,
   turnInputsMax,
-  uncommittedBytesMax,
-  uncommittedEventsMax,
   unconfirmedEffectsMax,
 } from './bounds.ts';
-import { shard as asShard, type Epoch, type Generation, type Seq, type Shard, seq } from './brand.ts';
-import type { ChannelMessage, LaneMessage, Subscription } from './bus.ts';
+import { shard as asShard, type Epoch, type Seq, type Shard, seq } from './brand.ts';
+import type { LaneMessage } from './bus.ts';
 import { ActorCache } from './cache.ts';
-import { decodeEnvelope, encodeEnvelope, kidsOfEnvelope } from './codec.ts';
+import { encodeEnvelope, type ReadEnvelope } from './codec.ts';
 import { PoisonedInput } from './contained.ts';
 import { Decider } from './decider.ts';
 import type { Envelope, Reply } from './envelope.ts';
 import { AstraError, type Problem } from './errors.ts';
 import { EventFeed } from './event-feed.ts';
+import { Intake } from './intake.ts';
 import type { Kit } from './kit.ts';
+import { decideEntries } from './lane-entries.ts';
 import type { Live } from './live.ts';
 import type { ShardRow } from './log.ts';
 import { offerOf } from './offer.ts';
 import { Outgoing } from './outgoing.ts';
-import { recover, recoverEffects } from './recovery.ts';
+import type { Parked } from './parking.ts';
+import { Poisoned } from './poisoned.ts';
+import { recover, type UnconfirmedEffect, unconfirmedEffects } from './recovery.ts';
+import { type Input, ShardInputs } from './shard-inputs.ts';
 import { type Marks, type Source, sourceName, type Unit } from './unit.ts';
 import { register, unregister } from './wants.ts';
 
@@ -33,10 +38,6 @@ export interface Committed extends Marks {
   readonly hash: Buffer;
   readonly flushedSeq: Seq;
 }
-
-type Input =
-  | { readonly kind: 'lane'; readonly message: LaneMessage }
-  | { readonly kind: 'channel'; readonly message: ChannelMessage };
 
 /**
  * A shard that this process owns:
@@ -54,27 +55,25 @@ export class ShardRuntime {
   readonly outgoing: Outgoing;
   feed: EventFeed;
   readonly #kit: Kit;
+  readonly #intake: Intake;
+  readonly #inputs: ShardInputs;
+  readonly #backlog = new Backlog();
+  readonly #poisoned = new Poisoned();
   #cache: ActorCache;
   #decider: Decider;
-  #units: Unit[] = [];
-  #unitEvents = 0;
-  #unitBytes = 0;
-  #inFlight = 0;
-  #inbox: Input[] = [];
-  #inboxHead = 0;
-  #inboxCommands = 0;
-  #locals: Envelope[] = [];
-  #self: { n: number; envelope: Envelope }[] = [];
-  #running = false;
   #state: 'recovering' | 'running' | 'resetting' | 'stopped' = 'recovering';
-  #subscriptions: Subscription[] = [];
-  /** Inputs that are parked instead of decided. */
-  readonly #poisoned = new Map<string, Problem>();
-  #roomWaiters: (() => void)[] = [];
-  #quietWaiters: (() => void)[] = [];
+  /** A turn is under way. */
+  #turning = false;
+  /** What is being decided, and which entry of a batch: what fails is parked. */
+  #source: Source | undefined;
+  #entry: number | undefined;
+  /** It is to end: nothing is opened again. */
+  #ending = false;
+  #reopening: Promise<void> | undefined;
+  #waiters: (() => void)[] = [];
   #localCounter = 0;
-  /** CHAN sequences consumed, for purging: what is committed lags behind what is decided. */
-  #channelSequence = 0;
+  /** Places in stream CHAN: what was taken from there, and what of it is durable. */
+  #channelSequence = { taken: 0, landed: 0 };
   #purged = { lane: 0, channel: 0 };
 
   constructor(row: ShardRow, kit: Kit) {
@@ -90,6 +89,8 @@ export class ShardRuntime {
       flushedSeq: row.flushedSeq,
     };
     this.#kit = kit;
+    this.#intake = new Intake({ shard: row.shard, bus: kit.bus, gate: kit.gate, arrived: () => this.#turn() });
+    this.#inputs = new ShardInputs(this.#intake);
     this.outgoing = new Outgoing(row.shard, kit.bus, kit.log, kit.clock);
     this.#cache = new ActorCache(row.shard, kit.log, kit.registry);
     this.#decider = this.#newDecider();
@@ -104,21 +105,13 @@ export class ShardRuntime {
     return this.#state === 'running';
   }
 
-  /** How many events wait for a commit; for metrics. */
-  get uncommitted(): number {
-    return this.#unitEvents;
-  }
-
-  get inbox(): number {
-    return this.#inboxCommands;
-  }
-
-  get actors(): number {
-    return this.#cache.size;
+  /** Whether it hears its lane and its channels. */
+  get isOpen(): boolean {
+    return this.#intake.isOpen;
   }
 
   #newDecider(): Decider {
-    const { shards, registry, clock, random, wheel, board, log, idempotencyDays, serving, onParked } = this.#kit;
+    const { shards, registry, clock, random, wheel, board, log, bus, idempotencyDays, serving, onParked } = this.#kit;
     return new Decider(
       {
         shard: this.shard,
@@ -132,6 +125,7 @@ export class ShardRuntime {
         log,
         idempotencyDays,
         serving,
+        effectBytesMax: bus.messageBytesMax - effectHeadroomBytes,
         fire: (live, timer) => this.#fire(live, timer),
         onParked: (id, problem) => onParked(this.shard, id, problem),
       },
@@ -159,91 +153,133 @@ export class ShardRuntime {
     );
   }
 
-  /** Folds what is open, numbers what is unconfirmed, and opens the inputs. `confirmed` tells how far a receiver came. */
-  async start(row: Pick<ShardRow, 'unconfirmedSeq'>, confirmed: (to: Shard) => number): Promise<void> {
-    await this.#recover();
-    const own = await recoverEffects(
-      { shard: this.shard, unconfirmedSeq: row.unconfirmedSeq, seq: this.committed.seq, got: this.committed.got },
-      confirmed,
-      this.#kit.log,
-      this.outgoing,
-    );
-    await this.#cache.learnKids(own.flatMap(({ bytes }) => [...kidsOfEnvelope(bytes)]));
-    this.#self = own.map(({ n, bytes }) => ({ n, envelope: decodeEnvelope(bytes, this.#cache.key) }));
-    this.#state = 'running';
-    await this.#open();
-    this.feed.start();
-    void this.outgoing.look(true).catch(() => {});
-    this.#turn();
+  // — Beginning, again and again where it has to —
+
+  /** Folds what is open, numbers what is unconfirmed, and opens the inputs; tried until it is done or stopped. `confirmed` tells how far its receivers came. */
+  async start(row: Pick<ShardRow, 'unconfirmedSeq'>, confirmed: () => Promise<(to: Shard) => number>): Promise<void> {
+    let effects: readonly UnconfirmedEffect[] | undefined;
+    await this.#begin(async () => {
+      await this.#fold();
+      if (!effects) {
+        const { unconfirmedSeq } = row;
+        const from = { ...this.committed, unconfirmedSeq, shard: this.shard };
+        effects = await unconfirmedEffects(from, await confirmed(), this.#kit.log);
+        for (const { to, n, at } of effects) this.outgoing.add(to, n, at);
+      }
+      this.#resume(effects);
+    });
+    this.#resend();
   }
 
-  async #recover(): Promise<void> {
-    const { log, registry, clock, wheel, board } = this.#kit;
-    await recover(
-      { shard: this.shard, flushedSeq: this.committed.flushedSeq, seq: this.committed.seq },
-      log,
-      this.#cache,
-      registry,
-      clock.monotonicMs(),
-    );
+  /** Tries to make memory what the log says, and goes on from there. */
+  async #begin(fold: () => Promise<void>): Promise<void> {
+    for (let wait = commitRetryMinMs; !this.stopped; wait = Math.min(wait * 2, commitRetryMaxMs)) {
+      try {
+        await fold();
+        if (this.stopped) return this.#forget();
+        this.#state = 'running';
+        this.feed.start();
+        this.#turn();
+        // What cannot be opened now is opened with the next look at the bus.
+        await this.reopen().catch((cause: unknown) => this.#kit.onReset(this.shard, cause));
+        return;
+      } catch (cause) {
+        this.#forget();
+        if (this.stopped) return;
+        this.#kit.onReset(this.shard, cause);
+        await new Promise<void>((resolve) => this.#kit.clock.after(wait, resolve));
+      }
+    }
+  }
+
+  /** Folds what is open, and registers what it wants. */
+  async #fold(): Promise<void> {
+    const { log, registry, clock, wheel, board, generation } = this.#kit;
+    // I7: a lane of another generation goes on at the beginning of this one; its sequences say nothing here.
+    if (this.committed.lane.generation !== generation()) this.#turnLane();
+    this.#cache = new ActorCache(this.shard, log, registry);
+    this.#decider = this.#newDecider();
+    const published = this.feed.published;
+    this.feed.stop();
+    this.feed = this.#newFeed(published);
+    const { flushedSeq, seq } = this.committed;
+    await recover({ shard: this.shard, flushedSeq, seq }, log, this.#cache, registry, clock.monotonicMs());
+    if (this.stopped) return;
     const fire = (live: Live, timer: Timer): void => this.#fire(live, timer);
     const now = () => clock.now();
     for (const head of this.#cache.heads()) {
       register(head, wheel, board, fire, now);
       for (const member of head.members?.values() ?? []) register(member, wheel, board, fire, now);
     }
-    this.offerAgain();
+    this.#offerAgain();
   }
 
-  async #open(): Promise<void> {
-    const { bus } = this.#kit;
-    const lane = await bus.openLane(this.shard, this.committed.lane, (message) =>
-      this.#take({ kind: 'lane', message }, message.entries.length),
-    );
-    this.#subscriptions.push(lane);
-    this.#subscriptions.push(
-      await bus.openChannels(this.shard, (message) => this.#take({ kind: 'channel', message }, 1)),
-    );
+  /** Goes on with what the shard sent itself. */
+  #resume(effects: readonly UnconfirmedEffect[]): void {
+    for (const { n, own } of effects) if (own) this.#inputs.addOwn({ n, envelope: own });
   }
 
-  async #close(): Promise<void> {
-    const open = this.#subscriptions;
-    this.#subscriptions = [];
-    this.#dropInputs();
-    await Promise.all(open.map((subscription) => subscription.stop().catch(() => {})));
-    this.#dropInputs();
+  /** Sends WORK again for every attempt that is offered: it may have been lost with the bus or with the last owner. All that is in memory has to be committed (I1). */
+  #offerAgain(): void {
+    for (const head of this.#cache.heads())
+      for (const live of [head, ...(head.members?.values() ?? [])]) {
+        const offer = offerOf(live);
+        if (offer) this.#kit.offerAgain(this, offer);
+      }
   }
 
-  #dropInputs(): void {
-    this.#inbox = [];
-    this.#inboxHead = 0;
-    this.#inboxCommands = 0;
-    for (const resolve of this.#roomWaiters.splice(0)) resolve();
+  #resend(): void {
+    // What fails here is seen to make no progress, and sent again.
+    void this.outgoing.look(true).catch(() => {});
   }
 
-  /** Puts an input into the inbox; the promise holds the lane back while it is full. */
-  #take(input: Input, commands: number): void | Promise<void> {
-    if (this.#state !== 'running') return;
-    this.#inbox.push(input);
-    this.#inboxCommands += commands;
-    this.#turn();
-    if (this.#inboxCommands < inboxCommandsMax) return;
-    return new Promise((resolve) => this.#roomWaiters.push(resolve));
+  #turnLane(): void {
+    this.committed = { ...this.committed, lane: { generation: this.#kit.generation(), sequence: 0, time: '0' } };
+    this.#purged = { lane: 0, channel: 0 };
+    this.#channelSequence = { taken: 0, landed: 0 };
   }
 
-  /** A command of this process: it has no lane position, is lost with the process and is derived again. */
-  local(to: Address, verb: string, body: Envelope['body']): void {
-    if (this.#state !== 'running') return;
+  /** Opens lane and channels where they are not open, or of a generation that the bus forgot. Throws `unavailable`. */
+  reopen(): Promise<void> {
+    this.#reopening ??= this.#reopen().finally(() => {
+      this.#reopening = undefined;
+    });
+    return this.#reopening;
+  }
+
+  async #reopen(): Promise<void> {
+    for (;;) {
+      const forgotten = this.committed.lane.generation !== this.#kit.generation();
+      if (this.#state !== 'running' || this.#ending || (this.#intake.isOpen && !forgotten)) return;
+      await this.#intake.close();
+      // The lane is read on from what is committed: what was decided beyond that has to land first.
+      await this.#until(() =>
+        this.#state !== 'running' ? true : forgotten ? this.#quiet : this.#decider.lane === this.committed.lane,
+      );
+      if (this.#state !== 'running' || this.#ending) return;
+      if (forgotten) {
+        this.#turnLane();
+        this.#decider.restartLane(this.committed.lane);
+        this.#offerAgain();
+        this.#resend();
+      }
+      await this.#intake.open(this.committed.lane);
+    }
+  }
+
+  // — Commands of this process —
+
+  /**
+   * A command of this process: it has no lane position, is lost with the process and is derived again. `decided` is told
+   * when it was dealt with; false when that will never be.
+   */
+  local(to: Address, verb: string, body: Envelope['body'], decided?: () => void): boolean {
+    if (this.#state === 'stopped') return false;
     const id = `${this.#kit.owner}:${this.shard}:${++this.#localCounter}`;
-    this.#locals.push({ to, verb, id, body, principal: 'kernel', correlationId: id, hops: 0 });
+    const envelope: Envelope = { to, verb, id, body, principal: 'kernel', correlationId: id, hops: 0 };
+    this.#inputs.addLocal({ envelope, decided });
     this.#turn();
-  }
-
-  /** A whole command of this process, with its answer: the forwarder's refusals become dead letters this way. */
-  localEnvelope(envelope: Envelope): void {
-    if (this.#state !== 'running') return;
-    this.#locals.push(envelope);
-    this.#turn();
+    return true;
   }
 
   #fire(live: Live, timer: Timer): void {
@@ -255,384 +291,208 @@ export class ShardRuntime {
     return this.#cache.find(address);
   }
 
-  /** Sends WORK again for every attempt that is offered: it may have been lost with the bus or with the last owner. */
-  offerAgain(): void {
-    for (const head of this.#cache.heads())
-      for (const live of [head, ...(head.members?.values() ?? [])]) {
-        const offer = offerOf(live);
-        if (offer) this.#kit.offerAgain(this, offer);
-      }
+  /** Whether all that is known of an actor in memory is committed (I1). */
+  isCommitted(live: Live): boolean {
+    return Math.max(live.lastSeq, live.head?.lastSeq ?? 0) <= this.committed.seq;
   }
 
-  get #full(): boolean {
-    return (
-      this.#unitEvents >= uncommittedEventsMax ||
-      this.#unitBytes >= uncommittedBytesMax ||
-      this.outgoing.size >= unconfirmedEffectsMax
-    );
+  // — Deciding —
+
+  /** Receivers have to confirm before more is begun. */
+  get #laneIsHeld(): boolean {
+    return this.outgoing.size >= unconfirmedEffectsMax;
   }
 
-  get #hasInput(): boolean {
-    return this.#self.length > 0 || this.#locals.length > 0 || this.#inboxHead < this.#inbox.length;
+  get #goesOn(): boolean {
+    return this.#state === 'running' && !this.#backlog.full && this.#inputs.has(this.#laneIsHeld);
   }
 
   #turn(): void {
-    if (this.#running || this.#state !== 'running') return;
-    this.#running = true;
+    if (this.#turning || !this.#goesOn) return;
+    this.#turning = true;
     void this.#turns();
   }
 
   async #turns(): Promise<void> {
-    let source: Source | undefined;
     try {
-      while (this.#state === 'running' && this.#hasInput && !this.#full) {
-        await this.#prefetch();
-        for (let i = 0; i < turnInputsMax && this.#state === 'running' && this.#hasInput && !this.#full; i++) {
-          const unit = this.#next();
+      while (this.#goesOn) {
+        const loading = this.#prefetch();
+        if (loading) await loading;
+        for (let i = 0; i < turnInputsMax && this.#goesOn; i++) {
+          const input = this.#inputs.next(this.#laneIsHeld) as Input;
+          const unit = this.#begins(input);
           if (!unit) continue;
-          source = unit.unit.source;
-          const decided = unit.run();
-          if (decided) await decided;
-          this.#finish(unit.unit);
+          const decided = this.#decide(unit, input);
+          if (decided) {
+            await decided;
+            // Meanwhile the shard may have been stopped, or what this was decided on may have been wrong.
+            if (this.#state !== 'running') break;
+          }
+          this.#finish(unit, input);
         }
-        if (this.#hasInput) await nextTurn();
+        if (this.#goesOn) await nextTurn();
       }
     } catch (error) {
-      if (this.#state === 'running') void this.#reset(source, error);
-    } finally {
-      this.#running = false;
+      this.#failed(error);
     }
-    if (this.#state === 'running' && this.#hasInput && !this.#full) this.#turn();
-    for (const resolve of this.#quietWaiters.splice(0)) resolve();
+    this.#turning = false;
+    this.#turn();
+    this.#wake();
   }
 
-  #finish(unit: Unit): void {
-    this.#decider.end(unit);
-    for (const { effects } of unit.events)
-      for (const { to, n, envelope } of effects) if (to === this.shard) this.#self.push({ n, envelope });
-    this.#units.push(unit);
-    this.#unitEvents += unit.events.length;
-    this.#unitBytes += unit.bytes;
-    this.#kit.poke(this);
-  }
-
-  /** Loads the cold actors of the window ahead in one round trip. */
+  /** Loads the cold actors of the window ahead in one round trip. What fails here fails again, and alone, when its turn comes. */
   #prefetch(): void | Promise<void> {
+    const { registry, shards, clock } = this.#kit;
     const cold: Address[] = [];
-    const want = (to: Address): void => {
+    for (const to of this.#inputs.ahead(turnInputsMax))
       try {
-        if (!this.#cache.find(to) && this.#kit.registry.shardOf(to, this.#kit.shards) === this.shard) cold.push(to);
+        if (!this.#cache.find(to) && registry.shardOf(to, shards) === this.shard) cold.push(to);
       } catch {
         // A malformed id is refused when its turn comes.
       }
-    };
-    for (const { envelope } of this.#self.slice(0, turnInputsMax)) want(envelope.to);
-    for (const envelope of this.#locals.slice(0, turnInputsMax)) want(envelope.to);
-    const end = Math.min(this.#inbox.length, this.#inboxHead + turnInputsMax);
-    for (let i = this.#inboxHead; i < end; i++) {
-      const input = this.#inbox[i] as Input;
-      if (input.kind === 'lane') {
-        for (const entry of input.message.entries) if (entry.ok) want(entry.envelope.to);
-      } else if (input.message.n === this.#decider.got(input.message.from) + 1) {
-        want(decodeEnvelope(input.message.envelope).to);
+    if (cold.length > 0) return this.#cache.load(cold, clock.monotonicMs()).catch(() => {});
+  }
+
+  /** The unit of an input; undefined when there is nothing to decide (a channel message seen before). */
+  #begins(input: Input): Unit | undefined {
+    const source = this.#sourceOf(input);
+    if (!source) return undefined;
+    this.#source = source;
+    this.#entry = undefined;
+    return this.#decider.begin(source);
+  }
+
+  #sourceOf(input: Input): Source | undefined {
+    switch (input.kind) {
+      case 'own':
+        return { kind: 'channel', from: this.shard, n: input.effect.n };
+      case 'local':
+        return { kind: 'local', envelope: input.local.envelope };
+      case 'lane':
+        return { kind: 'lane', position: input.message.position };
+      case 'channel': {
+        const { from, n, sequence } = input.effect;
+        this.#channelSequence.taken = Math.max(this.#channelSequence.taken, sequence);
+        // I4: exactly the next one of its channel; what came before is dropped, and what is missing comes again.
+        if (n !== this.#decider.got(from) + 1 || from === this.shard) return undefined;
+        return { kind: 'channel', from, n, sequence };
       }
     }
-    if (cold.length > 0) return this.#cache.load(cold, this.#kit.clock.monotonicMs());
   }
 
-  /** The next input as a unit to run; undefined when there was nothing to decide (a channel message seen before). */
-  #next(): { unit: Unit; run: () => void | Promise<void> } | undefined {
-    const own = this.#self.shift();
-    if (own) return this.#unitOf({ kind: 'channel', from: this.shard, n: own.n }, own.envelope);
-    const local = this.#locals.shift();
-    if (local) return this.#unitOf({ kind: 'local', id: local.id }, local);
-    const input = this.#inbox[this.#inboxHead] as Input;
-    this.#inbox[this.#inboxHead++] = undefined as unknown as Input;
-    if (this.#inboxHead === this.#inbox.length || this.#inboxHead > 4096) {
-      this.#inbox = this.#inbox.slice(this.#inboxHead);
-      this.#inboxHead = 0;
+  #decide(unit: Unit, input: Input): void | Promise<void> {
+    switch (input.kind) {
+      case 'own': {
+        const { envelope } = input.effect;
+        return 'open' in envelope ? this.#decideRead(unit, envelope) : this.#decideOne(unit, envelope);
+      }
+      case 'local':
+        return this.#decideOne(unit, input.local.envelope);
+      case 'channel':
+        return this.#decideRead(unit, input.effect.envelope);
+      case 'lane':
+        return this.#decideMessage(unit, input.message);
     }
-    this.#inboxCommands -= input.kind === 'lane' ? input.message.entries.length : 1;
-    if (this.#inboxCommands < inboxCommandsMax / 2) for (const resolve of this.#roomWaiters.splice(0)) resolve();
-    if (input.kind === 'lane') return this.#laneUnit(input.message);
-    const { from, n, envelope, sequence } = input.message;
-    this.#channelSequence = Math.max(this.#channelSequence, sequence);
-    // I4: exactly the next one of its channel; what came before is dropped, and what is missing comes again.
-    if (n !== this.#decider.got(from) + 1 || from === this.shard) return undefined;
-    const source: Source = { kind: 'channel', from, n };
-    const kids = kidsOfEnvelope(envelope).filter((kid) => !this.#cache.key(kid));
-    if (kids.length === 0) return this.#unitOf(source, decodeEnvelope(envelope, this.#cache.key));
-    const unit = this.#decider.begin(source);
-    return {
-      unit,
-      run: async () => {
-        await this.#cache.learnKids(kids);
-        await this.#decideOrPark(unit, decodeEnvelope(envelope, this.#cache.key));
-      },
-    };
   }
 
-  #unitOf(source: Source, envelope: Envelope): { unit: Unit; run: () => void | Promise<void> } {
-    const unit = this.#decider.begin(source);
-    return { unit, run: () => this.#decideOrPark(unit, envelope) };
+  #decideRead(unit: Unit, read: ReadEnvelope): void | Promise<void> {
+    const { kid } = read;
+    if (kid === undefined || this.#cache.key(kid)) return this.#decideOne(unit, read.open(this.#cache.key));
+    return this.#cache.learnKids([kid]).then(() => this.#decideOne(unit, read.open(this.#cache.key)));
   }
 
-  #decideOrPark(unit: Unit, envelope: Envelope): void | Promise<void> {
-    const problem = this.#poisoned.get(sourceName(unit.source));
-    if (!problem) return this.#decider.decide(unit, envelope);
-    const { replyTo } = envelope;
-    return this.#decider.park(
-      unit,
-      envelope,
-      problem,
-      replyTo === undefined ? undefined : (reply) => unit.answers.push({ replyTo, reply }),
-    );
-  }
-
-  #laneUnit(message: LaneMessage): { unit: Unit; run: () => void | Promise<void> } {
-    const unit = this.#decider.begin({ kind: 'lane', position: message.position });
+  #decideMessage(unit: Unit, message: LaneMessage): void | Promise<void> {
     const single = message.entries[0];
     if (message.entries.length === 1 && single?.ok && message.replyTo === undefined)
-      return { unit, run: () => this.#decideOrPark(unit, single.envelope) };
-    return { unit, run: () => this.#laneEntries(unit, message) };
+      return this.#decideOne(unit, single.envelope);
+    return decideEntries(unit, message, {
+      decide: (index, envelope, answer) => {
+        this.#entry = index;
+        return this.#decideOne(unit, envelope, answer, index);
+      },
+      park: (index, { org, payload, reason }, answer) => {
+        this.#entry = index;
+        const problem: Problem = { kind: 'rejected', code: 'invalid_input', detail: reason };
+        return this.#parkOne(unit, { org, payload }, problem, answer, index);
+      },
+    });
   }
 
-  /** The entries of a batch: each is decided, refused or parked alone; they are answered together. */
-  async #laneEntries(unit: Unit, message: LaneMessage): Promise<void> {
-    const replies: (Reply | undefined)[] = message.entries.map(() => undefined);
-    const problem = this.#poisoned.get(sourceName(unit.source));
-    for (let i = 0; i < message.entries.length; i++) {
-      const entry = message.entries[i];
-      const answer = (reply: Reply): void => {
-        replies[i] = reply;
-      };
-      if (!entry?.ok) {
-        if (entry)
-          await this.#decider.park(
-            unit,
-            { org: entry.org, payload: entry.payload },
-            { kind: 'rejected', code: 'invalid_input', detail: entry.reason },
-            answer,
-          );
-      } else if (problem) await this.#decider.park(unit, entry.envelope, problem, answer);
-      else {
-        const own = entry.envelope.replyTo;
-        const decided = this.#decider.decide(
-          unit,
-          entry.envelope,
-          message.replyTo === undefined && own !== undefined
-            ? (reply) => unit.answers.push({ replyTo: own, reply })
-            : answer,
-        );
-        if (decided) await decided;
-      }
-    }
-    if (message.replyTo !== undefined)
-      unit.answers.push({
-        replyTo: message.replyTo,
-        reply: replies.map((reply) => reply ?? { ok: false, problem: unanswered }),
-      });
+  /** Decides a command, or parks the one that failed where nothing may fail. */
+  #decideOne(unit: Unit, envelope: Envelope, answer?: (reply: Reply) => void, entry?: number): void | Promise<void> {
+    const poison = this.#poisoned.find(unit.source, entry);
+    if (!poison) return this.#decider.decide(unit, envelope, answer);
+    const { replyTo } = envelope;
+    const told = replyTo === undefined ? undefined : (reply: Reply) => void unit.answers.push({ replyTo, reply });
+    return this.#parkOne(unit, envelope, poison.problem, answer ?? told, entry);
+  }
+
+  /** Parks a message, or gives it up when that failed before. */
+  #parkOne(
+    unit: Unit,
+    what: Parked,
+    problem: Problem,
+    answer: ((reply: Reply) => void) | undefined,
+    entry?: number,
+  ): void | Promise<void> {
+    const poison = this.#poisoned.find(unit.source, entry);
+    if (poison?.treatment !== 'give up') return this.#decider.park(unit, what, problem, answer);
+    answer?.({ ok: false, problem: poison.problem });
+  }
+
+  #finish(unit: Unit, input: Input): void {
+    this.#decider.end(unit);
+    for (const { effects } of unit.events)
+      for (const { to, n, envelope } of effects) if (to === this.shard) this.#inputs.addOwn({ n, envelope });
+    this.#backlog.push(unit);
+    this.#kit.poke(this);
+    if (input.kind === 'local') input.local.decided?.();
   }
 
   // — What the writer asks —
 
   get hasUnits(): boolean {
-    return this.#units.length > this.#inFlight;
+    return this.#backlog.waits;
   }
 
-  /** The oldest units, within what is left of a batch: always at least one. They stay here until they have landed. */
+  /** The oldest units, within what is left of a batch: always at least one. */
   offerUnits(eventsMax: number, bytesMax: number): readonly Unit[] {
-    let events = 0;
-    let bytes = 0;
-    let count = 0;
-    for (const unit of this.#units) {
-      events += unit.events.length;
-      bytes += unit.bytes;
-      if (count > 0 && (events > eventsMax || bytes > bytesMax)) break;
-      count++;
-    }
-    this.#inFlight = count;
-    return this.#units.slice(0, count);
+    return this.#backlog.offer(eventsMax, bytesMax);
   }
 
   /** These units (the oldest) are durable. */
   landed(units: readonly Unit[], hash: Buffer): void {
-    for (const unit of units) {
-      this.#unitEvents -= unit.events.length;
-      this.#unitBytes -= unit.bytes;
+    this.#backlog.landed(units);
+    for (const { source } of units) {
+      this.#poisoned.forget(source);
+      if (source.kind === 'channel' && source.sequence !== undefined) this.#channelSequence.landed = source.sequence;
     }
-    this.#units.splice(0, units.length);
-    this.#inFlight = Math.max(0, this.#inFlight - units.length);
-    const last = (units.at(-1) as Unit).marks;
-    this.committed = { ...last, hash, flushedSeq: this.committed.flushedSeq };
+    const { marks } = units.at(-1) as Unit;
+    this.committed = { ...marks, hash, flushedSeq: this.committed.flushedSeq };
     this.#turn();
-    if (this.#units.length === 0) for (const resolve of this.#quietWaiters.splice(0)) resolve();
+    this.#wake();
   }
 
   /** Whether this unit still waits for its commit. */
   holds(unit: Unit): boolean {
-    return this.#units.includes(unit);
+    return this.#backlog.holds(unit);
   }
 
   /** A unit was refused by the store: its input will be parked. What was decided after it was decided on a state that never was. */
   refused(unit: Unit, problem: Problem): void {
-    this.#poisoned.set(sourceName(unit.source), problem);
-    const dropped = this.#units.splice(this.#units.indexOf(unit));
-    for (const { events, bytes } of dropped) {
-      this.#unitEvents -= events.length;
-      this.#unitBytes -= bytes;
-    }
-    this.#inFlight = Math.min(this.#inFlight, this.#units.length);
-    for (const resolve of this.#quietWaiters.splice(0)) resolve();
-    void this.#reset(undefined, new AstraError(problem.kind, problem.code, problem.detail));
+    this.#poison(unit.source, undefined, problem);
+    this.#backlog.cut(unit);
+    this.#wake();
+    if (this.#state === 'running') void this.#reset(new AstraError(problem.kind, problem.code, problem.detail));
   }
 
-  /** Another owner has it, or it must not go on. Nothing of what was not committed is released (I2). */
-  async stop(): Promise<void> {
-    if (this.#state === 'stopped') return;
-    this.#state = 'stopped';
-    this.#forget();
-    this.feed.stop();
-    await this.#close();
-    for (const resolve of this.#quietWaiters.splice(0)) resolve();
-  }
-
-  /** Stops taking inputs, and waits until everything decided is committed. */
-  async quiesce(): Promise<void> {
-    await this.#close();
-    while (
-      this.#state === 'running' &&
-      (this.#units.length > 0 || this.#running || this.#locals.length > 0 || this.#self.length > 0)
-    )
-      await new Promise<void>((resolve) => this.#quietWaiters.push(resolve));
-  }
-
-  /** The bus forgot: the lane goes on at the beginning of its next generation. */
-  async restartLane(generation: Generation): Promise<void> {
-    await this.quiesce();
-    if (this.#state !== 'running') return;
-    const lane = { generation, sequence: 0, time: '0' };
-    this.committed = { ...this.committed, lane };
-    this.#decider.restartLane(lane);
-    this.#purged = { lane: 0, channel: 0 };
-    this.#channelSequence = 0;
-    await this.#open();
-    this.offerAgain();
-    void this.outgoing.look(true).catch(() => {});
-    this.#turn();
-  }
-
-  #forget(): void {
-    const { wheel, board } = this.#kit;
-    for (const head of this.#cache.heads()) unregister(head, wheel, board);
-    this.#units = [];
-    this.#inFlight = 0;
-    this.#unitEvents = 0;
-    this.#unitBytes = 0;
-    this.#locals = [];
-    this.#self = [];
-  }
-
-  /**
-   * What is in memory may be wrong (a behavior failed half way, a load failed, the store refused a unit): forget it,
-   * fold again from the log, and read the inputs again. The input that was the cause is parked when it comes again.
-   */
-  async #reset(source: Source | undefined, error: unknown): Promise<void> {
-    if (this.#state !== 'running') return;
-    this.#state = 'resetting';
-    if (source && !(error instanceof AstraError)) this.#poison(source, error);
-    this.#kit.onReset(this.shard, error);
-    await this.#close();
-    // What was decided before the fault is right, and may be in a commit under way: let it land.
-    await this.#drain();
-    this.#forget();
-    for (;;) {
-      if (this.stopped) return;
-      try {
-        await this.#kit.settled(this);
-        this.#cache = new ActorCache(this.shard, this.#kit.log, this.#kit.registry);
-        this.feed.stop();
-        this.feed = this.#newFeed(this.feed.published);
-        this.#decider = this.#newDecider();
-        await this.#recover();
-        const own = await recoverEffects(
-          {
-            shard: this.shard,
-            unconfirmedSeq: this.outgoing.least(seq(this.committed.seq + 1)),
-            seq: this.committed.seq,
-            got: this.committed.got,
-          },
-          () => Number.POSITIVE_INFINITY,
-          this.#kit.log,
-          this.outgoing,
-        );
-        this.#self = own.map(({ n, bytes }) => ({ n, envelope: decodeEnvelope(bytes, this.#cache.key) }));
-        this.#state = 'running';
-        await this.#open();
-        this.feed.start();
-        this.#turn();
-        return;
-      } catch (cause) {
-        if (this.stopped) return;
-        this.#state = 'resetting';
-        this.#forget();
-        this.#kit.onReset(this.shard, cause);
-        await new Promise<void>((resolve) => this.#kit.clock.after(commitRetryMinMs, resolve));
-      }
-    }
-  }
-
-  /** An input that fails even when it is to be parked is a defect of the kernel itself. */
-  #poison(source: Source, error: unknown): void {
-    const name = sourceName(source);
-    if (this.#poisoned.has(name)) this.#kit.onDefect(error);
-    const problem: Problem =
-      error instanceof PoisonedInput
-        ? error.problem
-        : { kind: 'contained', code: 'internal', detail: error instanceof Error ? error.message : String(error) };
-    this.#poisoned.set(name, problem);
-  }
-
-  /** Waits until the units decided so far are committed. */
-  async #drain(): Promise<void> {
-    while (!this.stopped && this.#units.length > 0) {
-      this.#kit.poke(this);
-      await new Promise<void>((resolve) => this.#quietWaiters.push(resolve));
-    }
-  }
-
-  // — Housekeeping, every second —
-
-  /** Idle actors leave memory; what no recovery has to look at any more moves `flushedSeq` on. */
-  sweep(): void {
-    if (this.#state !== 'running') return;
-    const { wheel, board, clock } = this.#kit;
-    for (const head of this.#cache.evictable(this.committed.seq, clock.monotonicMs(), endedFamilyMs)) {
-      unregister(head, wheel, board);
-      this.#cache.forget(head);
-    }
-    let least = this.committed.seq + 1;
-    for (const head of this.#cache.heads())
-      if (!head.idle && head.firstSeq > 0 && head.firstSeq < least) least = head.firstSeq;
-    if (least - 1 > this.committed.flushedSeq) this.committed = { ...this.committed, flushedSeq: seq(least - 1) };
-  }
-
-  /** What lane and channels hold and nobody needs any more. */
-  purge(): void {
-    const lane = this.committed.lane.sequence;
-    const channel = this.#units.length === 0 ? this.#channelSequence : this.#purged.channel;
-    if (this.#state !== 'running' || (lane === this.#purged.lane && channel === this.#purged.channel)) return;
-    this.#purged = { lane, channel };
-    this.#kit.bus.purge(this.shard, lane, channel).catch(() => {});
-  }
-
-  /** Channel messages as they are first sent. */
+  /** Channel messages as they are first sent; those to the shard itself are decided already. */
   sendEffects(units: readonly Unit[]): void {
     for (const { events } of units)
       for (const event of events)
         for (const { to, n, envelope } of event.effects) {
-          if (to === this.shard) continue;
           this.outgoing.add(asShard(to), n, event.seq);
+          if (to === this.shard) continue;
           const { subject } = envelope;
           const key = subject === undefined ? undefined : this.#cache.subjectKey(envelope.to.org, subject);
           // Never in the clear: what cannot be sealed here is sent as it is stored, with the next resending.
@@ -644,10 +504,125 @@ export class ShardRuntime {
           );
         }
   }
+
+  /** A receiver's row says how far it has taken this shard's effects. */
+  confirmed(receiver: Shard, got: number): void {
+    this.outgoing.confirm(receiver, got);
+    this.#turn();
+  }
+
+  // — Ends —
+
+  /** Another owner has it, or it must not go on. Nothing of what was not committed is released (I2). */
+  async stop(): Promise<void> {
+    if (this.#state === 'stopped') return;
+    this.#state = 'stopped';
+    this.#forget();
+    this.feed.stop();
+    this.#wake();
+    await this.#intake.close();
+    await this.#until(() => !this.#turning);
+    // A decision that was under way may have registered something since.
+    this.#forget();
+  }
+
+  /** Stops taking inputs, and waits until everything decided is committed. */
+  async quiesce(): Promise<void> {
+    this.#ending = true;
+    await this.#intake.close();
+    await this.#until(() => this.#state !== 'running' || this.#quiet);
+  }
+
+  /** Nothing is being decided, waits to be, or waits for its commit, but for what the bus holds. */
+  get #quiet(): boolean {
+    return this.#backlog.empty && !this.#turning && !this.#inputs.begun;
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>((resolve) => this.#waiters.push(resolve));
+  }
+
+  #wake(): void {
+    if (this.#waiters.length > 0) for (const resolve of this.#waiters.splice(0)) resolve();
+  }
+
+  #forget(): void {
+    const { wheel, board } = this.#kit;
+    for (const head of this.#cache.heads()) unregister(head, wheel, board);
+    this.#backlog.clear();
+    this.#inputs.forget();
+  }
+
+  // — Faults —
+
+  /** A turn failed. What is unavailable is tried again; what an input brought about is parked when it comes again. */
+  #failed(error: unknown): void {
+    if (this.#state !== 'running') return;
+    if (this.#source && !isPassing(error)) this.#poison(this.#source, this.#entry, problemOf(error));
+    void this.#reset(error);
+  }
+
+  #poison(source: Source, entry: number | undefined, problem: Problem): void {
+    if (this.#poisoned.add(source, entry, problem) === 'give up')
+      this.#kit.onGivenUp(this.shard, sourceName(source), problem);
+  }
+
+  /**
+   * What is in memory may be wrong (a behavior failed half way, a load failed, the store refused a unit): forget it,
+   * fold again from the log, and read the inputs again. The input that was the cause is parked when it comes again.
+   */
+  async #reset(error: unknown): Promise<void> {
+    this.#state = 'resetting';
+    this.#kit.onReset(this.shard, error);
+    await this.#intake.close();
+    // What was decided before the fault is right, and may be in a commit under way: let it land.
+    await this.#until(() => this.stopped || (!this.#turning && this.#backlog.empty));
+    await this.#kit.settled(this);
+    if (this.stopped) return;
+    this.#forget();
+    await this.#begin(async () => {
+      await this.#fold();
+      const unconfirmedSeq = this.outgoing.least(seq(this.committed.seq + 1));
+      const row = { ...this.committed, unconfirmedSeq, shard: this.shard };
+      this.#resume(await unconfirmedEffects(row, () => Number.POSITIVE_INFINITY, this.#kit.log));
+    });
+  }
+
+  // — Housekeeping, every second —
+
+  /** Idle actors leave memory; what no recovery has to look at any more moves `flushedSeq` on. */
+  sweep(): void {
+    if (this.#state !== 'running') return;
+    const { wheel, board, clock } = this.#kit;
+    const { seq: upTo, flushedSeq } = this.committed;
+    for (const head of this.#cache.evictable(upTo, clock.monotonicMs(), endedFamilyMs)) {
+      unregister(head, wheel, board);
+      this.#cache.forget(head);
+    }
+    let least = upTo + 1;
+    // I8: what has ended here alone, uncommitted, may never have ended.
+    for (const head of this.#cache.heads())
+      if ((!head.idle || head.lastSeq > upTo) && head.firstSeq > 0 && head.firstSeq < least) least = head.firstSeq;
+    if (least - 1 > flushedSeq) this.committed = { ...this.committed, flushedSeq: seq(least - 1) };
+  }
+
+  /** Has the bus forget what lane and channels hold and nobody needs any more. */
+  purge(): void {
+    const lane = this.committed.lane.sequence;
+    const { taken, landed } = this.#channelSequence;
+    const channel = this.#backlog.empty && !this.#turning ? taken : landed;
+    if (this.#state !== 'running' || (lane === this.#purged.lane && channel === this.#purged.channel)) return;
+    this.#purged = { lane, channel };
+    this.#kit.bus.purge(this.shard, lane, channel).catch(() => {});
+  }
 }
 
-const unanswered: Problem = {
-  kind: 'indeterminate',
-  code: 'outcome_unknown',
-  detail: 'the entry was handed on and is answered elsewhere',
-};
+/** What may be over when it is tried again: it is no input's fault. */
+const isPassing = (error: unknown): boolean =>
+  error instanceof AstraError && ['unavailable', 'overloaded', 'indeterminate', 'fenced'].includes(error.kind);
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof PoisonedInput) return error.problem;
+  if (error instanceof AstraError) return error.toProblem();
+  return { kind: 'contained', code: 'internal', detail: error instanceof Error ? error.message : String(error) };
+}

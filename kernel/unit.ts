@@ -42,15 +42,17 @@ export const emptyUnit = (source: Source): Unit => ({
 /** Where a unit came from; its text names the input when it has to be parked. */
 export type Source =
   | { readonly kind: 'lane'; readonly position: LanePosition }
-  | { readonly kind: 'channel'; readonly from: Shard; readonly n: number }
-  | { readonly kind: 'local'; readonly id: string };
+  /** `sequence` is its place in stream CHAN; what a shard sends itself has none. */
+  | { readonly kind: 'channel'; readonly from: Shard; readonly n: number; readonly sequence?: number }
+  | { readonly kind: 'local'; readonly envelope: Envelope };
 
-export const sourceName = (of: Source): string =>
-  of.kind === 'lane'
-    ? `lane/${of.position.generation}/${of.position.sequence}`
-    : of.kind === 'channel'
-      ? `channel/${of.from}/${of.n}`
-      : `local/${of.id}`;
+export function sourceName(of: Source): string {
+  if (of.kind === 'lane') return `lane/${of.position.generation}/${of.position.sequence}`;
+  if (of.kind === 'channel') return `channel/${of.from}/${of.n}`;
+  // A command of this process is derived again under another id: the same is what asks the same of the same actor.
+  const { to, verb, body } = of.envelope;
+  return `local/${to.org}/${to.type}/${to.id}/${verb}/${JSON.stringify(body)}`;
+}
 
 /** An event that is decided but not yet hashed: epoch, commit seq and hash come with the batch. */
 export interface DraftEvent {

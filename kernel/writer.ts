@@ -18,6 +18,8 @@ export interface WriterParts {
   readonly lost: (shard: ShardRuntime, reason: string) => void;
   /** Told of waits and surprises. */
   readonly onTrouble: (message: string, cause: unknown) => void;
+  /** The process should end: what a commit came to is not known any more. */
+  readonly onDefect: (error: unknown) => void;
 }
 
 /**
@@ -36,6 +38,7 @@ export class Writer {
   #running: Promise<void> | undefined;
   #stopped = false;
   #inCommit: ReadonlySet<ShardRuntime> = new Set();
+  #committing: Promise<void> = Promise.resolve();
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
@@ -50,7 +53,7 @@ export class Writer {
 
   /** Resolves when no commit of this shard is under way. */
   async settled(shard: ShardRuntime): Promise<void> {
-    while (this.#inCommit.has(shard)) await nextTurn();
+    while (this.#inCommit.has(shard)) await this.#committing;
   }
 
   /** Commits what is ready, then ends. */
@@ -71,13 +74,23 @@ export class Writer {
       while (this.#ready.size > 0 && !this.#stopped) {
         const batch = this.#collect();
         if (batch.length === 0) continue;
-        this.#inCommit = new Set(batch.map(({ shard }) => shard));
-        await this.#commit(batch);
-        this.#inCommit = new Set();
+        this.#committing = this.#commitAll(batch);
+        await this.#committing;
       }
+    } catch (error) {
+      this.#stopped = true;
+      this.#parts.onDefect(error);
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  async #commitAll(batch: readonly Part[]): Promise<void> {
+    this.#inCommit = new Set(batch.map(({ shard }) => shard));
+    try {
+      await this.#commit(batch);
     } finally {
       this.#inCommit = new Set();
-      this.#running = undefined;
     }
   }
 
@@ -124,7 +137,12 @@ export class Writer {
   #landed(one: Part): void {
     if (one.shard.stopped) return;
     one.shard.landed(one.units, one.part.hash);
-    this.#parts.release(one);
+    try {
+      this.#parts.release(one);
+    } catch (cause) {
+      // Nothing of it has to succeed, and the next part has to be told all the same.
+      this.#parts.onTrouble(`shard ${one.shard.shard}: what a commit lets out could not all be sent`, cause);
+    }
     if (one.shard.hasUnits) this.#ready.add(one.shard);
   }
 
@@ -156,6 +174,7 @@ export class Writer {
     if (!rows) return;
     const again: Part[] = [];
     for (const one of batch) {
+      if (one.shard.stopped) continue;
       const row = rows.get(one.part.shard);
       if (!row) {
         this.#parts.lost(one.shard, 'fenced');

@@ -12,7 +12,6 @@ export type { NatsOptions } from './connection.ts';
 export type { InPublisher } from './publish-in.ts';
 export {
   type NatsPermissions,
-  type NatsRole,
   publisherPermissions,
   rolePermissions,
   workerPermissions,

@@ -6,7 +6,7 @@ export interface NatsPermissions {
   readonly subscribe: readonly string[];
 }
 
-export type NatsRole = 'kernel' | 'gateway' | 'worker' | 'publisher';
+type NatsRole = 'kernel' | 'gateway' | 'worker' | 'publisher';
 
 const { root, work, logs, log } = namesOf();
 const lanes = ['high', 'normal', 'low'];

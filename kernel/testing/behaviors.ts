@@ -24,6 +24,8 @@ export interface Box {
   readonly subject: string | undefined;
   readonly due: number | undefined;
   readonly timerGeneration: number;
+  /** Its timer breaks the fold. */
+  readonly fuse: boolean;
 }
 
 type BoxEvent =
@@ -37,12 +39,14 @@ type BoxEvent =
         readonly by: number;
         readonly to?: string;
         readonly chain?: number;
+        /** How often it is passed on, at once. */
+        readonly copies?: number;
         readonly note?: string;
         readonly delegate?: boolean;
         readonly as?: { readonly id: string; readonly keyed: 'command'; readonly fingerprint: string };
       };
     }
-  | { readonly type: 'Waiting'; readonly data: { readonly until: number } }
+  | { readonly type: 'Waiting'; readonly data: { readonly until: number; readonly fuse?: boolean } }
   | { readonly type: 'Rang'; readonly data: Record<string, never> };
 
 const boxAt = (self: Address, id: string): Address => ({ org: self.org, type: 'box', id });
@@ -79,7 +83,9 @@ export const box: Behavior<Box, BoxEvent> = {
         { type: 'Added', data: { by: 1, ...input } as { by: number } },
       ]);
     if (verb === 'wait')
-      return accept<BoxEvent>([{ type: 'Waiting', data: { until: now + (input['ms'] as number) * 1000 } }]);
+      return accept<BoxEvent>([
+        { type: 'Waiting', data: { until: now + (input['ms'] as number) * 1000, fuse: input['fuse'] === true } },
+      ]);
     if (verb === 'timer')
       return input['generation'] === state.timerGeneration && state.due !== undefined
         ? accept<BoxEvent>([{ type: 'Rang', data: {} }])
@@ -89,30 +95,39 @@ export const box: Behavior<Box, BoxEvent> = {
   evolve(state, event) {
     switch (event.type) {
       case 'Opened':
-        return { count: 0, text: event.data.text, subject: event.data.subject, due: undefined, timerGeneration: 0 };
+        return {
+          count: 0,
+          text: event.data.text,
+          subject: event.data.subject,
+          due: undefined,
+          timerGeneration: 0,
+          fuse: false,
+        };
       case 'Added':
         if (event.data.by === 13) throw new Error('thirteen breaks the fold');
         return { ...(state as Box), count: (state as Box).count + event.data.by };
       case 'Waiting':
-        return { ...(state as Box), due: event.data.until, timerGeneration: (state as Box).timerGeneration + 1 };
+        return {
+          ...(state as Box),
+          due: event.data.until,
+          timerGeneration: (state as Box).timerGeneration + 1,
+          fuse: event.data.fuse === true,
+        };
       case 'Rang':
+        if (state?.fuse) throw new Error('the fuse has blown');
         return { ...(state as Box), due: undefined, count: (state as Box).count + 100 };
     }
   },
   react(_state, event: Stamped<BoxEvent>): readonly Effect[] {
     if (event.type !== 'Added' || event.data.to === undefined) return [];
-    const left = event.data.chain ?? 0;
-    return [
-      send(
-        boxAt(event.actor, event.data.to),
-        'add',
-        { by: event.data.by, ...(left > 0 ? { to: event.actor.id, chain: left - 1 } : {}) },
-        {
-          ...(event.data.delegate ? { delegate: true } : null),
-          ...(event.data.as ? { as: event.data.as } : null),
-        },
-      ),
-    ];
+    const { to, chain: left = 0, copies = 1, by, delegate, as } = event.data;
+    const onward = send(
+      boxAt(event.actor, to),
+      'add',
+      { by, ...(left > 0 ? { to: event.actor.id, chain: left - 1 } : {}) },
+      { ...(delegate ? { delegate: true } : null), ...(as ? { as } : null) },
+    );
+    return Array.from({ length: copies }, () => onward);
   },
   timers: (state) =>
     state.due === undefined ? [] : [{ name: 'ring', at: state.due as never, generation: state.timerGeneration }],
