@@ -73,10 +73,10 @@ export default {
     },
     {
       name: 'sandbox-by-its-entry',
-      comment: 'What sandbox offers is in sandbox/index.ts and, for artifacts, sandbox/artifacts/index.ts.',
+      comment: 'What sandbox offers is in sandbox/index.ts.',
       severity: 'error',
       from: { pathNot: ['^sandbox/', tests, outer] },
-      to: { path: '^sandbox/', pathNot: ['^sandbox/(artifacts/)?index\\.ts$'] },
+      to: { path: '^sandbox/', pathNot: ['^sandbox/index\\.ts$'] },
     },
     only('pg-in-one-place', ['pg', 'kysely'], ['^kernel/postgres/'], 'Postgres sits behind the ports of the kernel.'),
     only('nats-in-one-place', ['@nats-io'], ['^kernel/nats/'], 'NATS sits behind the ports of the kernel.'),

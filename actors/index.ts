@@ -23,13 +23,13 @@ export type { Plan, PlannedTask, TaskLimits } from './goal/plan.ts';
 export { checkPlan, type PlanCheck } from './goal/plan-check.ts';
 export { planningTask } from './goal/planning-task.ts';
 export { commandGoal, goalVerbs, submitGoal } from './goal/requests.ts';
-export { faultsOf, orgName, type ReasonInput, readInput, reasonInput, taskId } from './input.ts';
+export { type ReasonInput, readInput, reasonInput, taskId } from './input.ts';
 export { nameId } from './name/behavior.ts';
 export { parkPublication, publicationVerbs, translatePublication } from './publications.ts';
 export type { RequestContext } from './request.ts';
 export type { Artifact, TaskError, TaskEvent, TaskStatus } from './task/events.ts';
 export { type SignalInput, signalInput } from './task/input.ts';
-export { cancelTask, redriveTask, signalTask } from './task/requests.ts';
+export { cancelTask, redriveTask } from './task/requests.ts';
 export type { WorkerEvent, WorkerProfile, WorkerStatus } from './worker/events.ts';
 export { drainWorker } from './worker/requests.ts';
 

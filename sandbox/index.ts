@@ -5,10 +5,9 @@ export type { Artifact, ArtifactInfo, ArtifactStore, ByteRange } from './artifac
 export type { Driver, EndReason, Job, Outcome, Program } from './driver.ts';
 export { type ProcessDriverOptions, processDriver } from './drivers/process.ts';
 export { type ThreadDriverOptions, threadDriver } from './drivers/thread.ts';
-export { defineHandler, type Handler, type HandlerContext, type HandlerDefinition } from './handler.ts';
+export type { Handler, HandlerContext, HandlerDefinition } from './handler.ts';
 export type { Enforcement, NetworkMode, TaskLimits } from './limits.ts';
 export type { NetworkPolicy } from './network-policy.ts';
-export { TaskFailure } from './task-failure.ts';
 export { startWorker } from './worker.ts';
 export type { WorkerLog } from './worker-log.ts';
 export type { RunningWorker, WorkerOptions, WorkerStats } from './worker-options.ts';

@@ -1,7 +1,11 @@
 import { behaviors } from '../actors/index.ts';
 import { verifyLog } from '../cli/verify-log.ts';
-import { type EventRecord, headId, openEvent, Registry, seq } from '../kernel/index.ts';
+import { headId } from '../kernel/address.ts';
+import { seq } from '../kernel/brand.ts';
+import { openEvent } from '../kernel/codec.ts';
+import type { EventRecord } from '../kernel/event.ts';
 import { openPostgresLog } from '../kernel/postgres/index.ts';
+import { Registry } from '../kernel/registry.ts';
 
 /** What PostgreSQL has of one goal, read without anything of the Astra that wrote it. */
 export interface GoalLog {

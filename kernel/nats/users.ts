@@ -6,8 +6,6 @@ export interface NatsPermissions {
   readonly subscribe: readonly string[];
 }
 
-type NatsRole = 'kernel' | 'gateway' | 'worker' | 'publisher';
-
 const { root, work, logs, log } = namesOf();
 const lanes = ['high', 'normal', 'low'];
 const inboxOf = (user: string): string => `_INBOX.${user}.>`;

@@ -115,4 +115,3 @@ export class Story {
   }
 }
 
-export const first = seq(1);
