@@ -1,5 +1,5 @@
 import { keyBytes } from '../../kernel/address.ts';
-import { micros, type Position, positionOf, type Shard, seq, shard } from '../../kernel/brand.ts';
+import { micros, type Position, positionOf, type Shard, shard } from '../../kernel/brand.ts';
 import { type BodyParts, type EventShapes, encodeBody, type Sealer } from '../../kernel/codec.ts';
 import type { StoredEvent } from '../../kernel/event.ts';
 import { timeId } from '../../kernel/ids.ts';
