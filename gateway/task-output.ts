@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import { micros, toIso } from '../kernel/brand.ts';
-import type { Subscription } from '../kernel/bus.ts';
 import type { Json } from '../kernel/envelope.ts';
 import type { TaskView } from '../projections/index.ts';
 import { logsBytesMax, logsWaitMs } from './bounds.ts';
@@ -40,19 +39,22 @@ export async function readOutput(call: Call<unknown>, responder: Responder, serv
   const task = taskOf(call, responder, services);
   if (!task) return;
   let pieces: readonly OutputPiece[] = [];
+  let isCut = false;
   let failure: unknown;
   try {
-    pieces = await streamed(call.org, task.id, services);
+    const found = await streamed(call.org, task.id, services);
+    pieces = found.pieces;
+    isCut = !found.isLevel;
   } catch (error) {
     failure = error;
   }
   const kept = keptLog(call.org, task, services);
   // Without the stream there may be more than was kept, unless the task has ended.
   if (failure !== undefined && !(kept && isEnded(task))) throw failure;
-  if (!kept || isWhole(pieces, kept.attempt)) return responder.answer({ status: 200, body: bounded(pieces, false) });
+  if (!kept || isWhole(pieces, kept.attempt)) return responder.answer({ status: 200, body: bounded(pieces, isCut) });
   const whole = await kept.read();
   const others = pieces.filter(({ attempt }) => attempt !== kept.attempt);
-  responder.answer({ status: 200, body: bounded(whole ? [...others, whole] : pieces, kept.isCut) });
+  responder.answer({ status: 200, body: bounded(whole ? [...others, whole] : pieces, isCut || kept.isCut) });
 }
 
 export const isEnded = ({ status }: TaskView): boolean =>
@@ -62,27 +64,27 @@ export const isEnded = ({ status }: TaskView): boolean =>
 export const isWhole = (pieces: readonly OutputPiece[], attempt: number): boolean =>
   pieces.find((piece) => piece.attempt === attempt)?.n === 1;
 
-/** What LOGS has of a task now. */
-async function streamed(org: string, taskId: string, { output, clock }: Services): Promise<readonly OutputPiece[]> {
+/** What LOGS has of a task now, and whether that is all of it. Throws `unavailable`. */
+async function streamed(org: string, taskId: string, { output, clock }: Services) {
   const pieces: OutputPiece[] = [];
-  let subscription: Subscription | undefined;
-  let cancel = () => {};
-  try {
-    await new Promise<void>((resolve, reject) => {
-      cancel = clock.after(logsWaitMs, resolve);
-      const take = (message: Json): void => {
-        const piece = pieceOf(message);
-        if (piece) pieces.push(piece);
-      };
-      output(org, taskId, take, resolve).then((opened) => {
-        subscription = opened;
-      }, reject);
-    });
-  } finally {
-    cancel();
-    await subscription?.stop();
-  }
-  return pieces;
+  let isLevel = false;
+  let onOver = () => {};
+  const over = new Promise<void>((resolve) => {
+    onOver = resolve;
+  });
+  const take = (message: Json): void => {
+    const piece = pieceOf(message);
+    if (piece && !isLevel) pieces.push(piece);
+  };
+  const subscription = await output(org, taskId, take, () => {
+    isLevel = true;
+    onOver();
+  });
+  const cancel = clock.after(logsWaitMs, onOver);
+  await over;
+  cancel();
+  await subscription.stop();
+  return { pieces, isLevel };
 }
 
 /** The log that the last attempt to end left as an artifact. */

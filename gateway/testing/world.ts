@@ -63,13 +63,14 @@ export class World {
   #beats: NodeJS.Timeout | undefined;
   #sent = 0;
 
-  static async start(): Promise<World> {
+  /** `endedTasksMax`: of tasks that have ended, so many stay in memory. */
+  static async start(options: { readonly endedTasksMax?: number } = {}): Promise<World> {
     const world = new World();
-    await world.#start();
+    await world.#start(options);
     return world;
   }
 
-  async #start(): Promise<void> {
+  async #start(bounds: { readonly endedTasksMax?: number }): Promise<void> {
     const defect = (error: unknown): void => void this.defects.push(error);
     this.#kernel = await startKernel({
       log: this.log,
@@ -95,6 +96,7 @@ export class World {
       clock: this.clock,
       shapes: registry,
       onProblem: () => {},
+      ...bounds,
     });
     await this.#projections.level;
     await this.gateway();
