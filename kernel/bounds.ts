@@ -44,7 +44,9 @@ export const commitRetryMaxMs = 1000;
 
 // — Ownership —
 
+/** How long a lease keeps other kernels from a shard: what a crash costs until another one takes over. */
 export const leaseMs = 2500;
+/** Between two renewals of the leases: four may fail before one runs out. */
 export const leaseRenewMs = 500;
 /** Between two attempts to claim what another owner still holds. */
 export const claimRetryMs = 250;

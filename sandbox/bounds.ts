@@ -72,8 +72,9 @@ export const artifactBytesMax = 256 * 1024 * 1024;
 export const artifactsMax = 255;
 /** Bytes of all artifacts of one attempt. */
 export const artifactBytesTotalMax = 1024 * 1024 * 1024;
-/** How long an artifact is tried again while its store does not answer, and the wait between: doubles from the first to the second. */
+/** How long an artifact is tried again while its store does not answer. */
 export const artifactRetryForMs = 600_000;
+/** The wait between: doubles from the first to the second. */
 export const artifactRetryMinMs = 200;
 export const artifactRetryMaxMs = 5000;
 /** Entries of an output directory that are looked at. */

@@ -45,7 +45,8 @@ function rowsOf(path: string, values: Values): readonly (readonly string[])[] {
   return source.statements.filter(isExported).flatMap((statement) => {
     const said = commentOf(statement);
     const reason = said === '' && ofTwo.test(before) ? 'with the one above' : said;
-    before = said === '' ? before : said;
+    if (reason === '') throw new Error(`expected a reason for each bound of ${path}, found: ${statement.getText()}`);
+    before = said;
     return statement.declarationList.declarations.map((declaration) => {
       const name = declaration.name.getText();
       return [code(name), valueText(name, values[name]), reason];
