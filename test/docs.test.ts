@@ -59,9 +59,10 @@ describe('what is cited', () => {
   test('by the sources: pages of docs/, and sections of them, exist', () => {
     // A citation may go on in the next line of a comment.
     const cited = /\b([\w/-]+\.md)(?:,\s+(?:\*\s+)?"([^"]+)")?/g;
+    const comments = /\/\*[\s\S]*?\*\/|(?:\/\/|--) .*/g;
     const missing = [...sources, ...filesOf('migrations', '.sql')].flatMap((path) =>
-      [...read(path).matchAll(cited)]
-        .filter(([, page = '']) => page.startsWith('docs/'))
+      (read(path).match(comments) ?? [])
+        .flatMap((comment) => [...comment.matchAll(cited)])
         .filter(([, page = '', section]) => {
           if (!existsSync(join(root, page))) return true;
           const title = section?.replace(/\s+\*?\s*/g, ' ');
