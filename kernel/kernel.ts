@@ -414,6 +414,8 @@ class KernelProcess implements Kernel {
       for (const to of runtime.outgoing.waiting()) elsewhere ||= !this.#runtimes.has(to);
     }
     if (elsewhere) for (const head of await this.#options.log.heads()) this.#confirm(head.shard, head.got);
+    // What could not be opened, or only in part, is opened with another look at the bus.
+    if ([...this.#runtimes.values()].some(({ running, isOpen }) => running && !isOpen)) await this.#level.level();
     for (const runtime of this.#runtimes.values()) if (runtime.running) await runtime.outgoing.look();
   }
 

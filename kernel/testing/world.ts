@@ -89,16 +89,19 @@ export class World {
       },
       behaviors: testBehaviors,
       translate: (publication) => {
-        if (publication.verb !== 'box.open') throw new AstraError('rejected', 'invalid_input', 'unknown verb');
+        const [verb, name = 'published'] = publication.verb.split(':');
+        if (verb === 'box.broken') throw new TypeError('a defect of the translation');
+        if (verb !== 'box.open') throw new AstraError('rejected', 'invalid_input', 'unknown verb');
         const body = JSON.parse(Buffer.from(publication.payload).toString()) as Json;
         const { replyTo } = publication;
-        return this.envelope('open', boxId('published'), body, replyTo === undefined ? {} : { replyTo });
+        const to = name === 'nowhere' ? 'bx_nowhere' : boxId(name);
+        return this.envelope('open', to, body, replyTo === undefined ? {} : { replyTo });
       },
-      parkPublication: (_publication, problem, unique) => ({
+      parkPublication: (publication, problem, unique) => ({
         to: { org: 'o', type: 'dead-letter', id: derivedId('dl', unique) },
         verb: 'park',
         id: unique,
-        body: { error: problem as unknown as Json },
+        body: { error: problem as unknown as Json, payload: Buffer.from(publication.payload).toString() },
         principal: 'kernel',
         correlationId: unique,
         hops: 0,
