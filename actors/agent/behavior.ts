@@ -3,12 +3,12 @@ import { decideBy } from '../command.ts';
 import { admissionVerbs } from './admission.ts';
 import type { AgentEvent } from './events.ts';
 import { evolve } from './evolve.ts';
-import { namingVerbs, spawn } from './naming.ts';
+import { namingVerbs, reserved, spawn } from './naming.ts';
 import { react } from './react.ts';
 import type { AgentState } from './state.ts';
 import { statusVerbs } from './status-verbs.ts';
 
-/** What an agent that exists is asked; `create` and `spawn` may come before. */
+/** What an agent that exists is asked; `create`, `spawn` and `reserved` may come before. */
 export const verbs = { ...statusVerbs, ...namingVerbs, ...admissionVerbs };
 
 /**
@@ -33,10 +33,11 @@ export const agent: Behavior<AgentState, AgentEvent> = {
     AgentGoalAdmitted: 1,
     AgentGoalSettled: 1,
   },
-  decide: (state, verb, body, context) =>
-    verb === 'create' || verb === 'spawn'
-      ? spawn(state, verb, body, context)
-      : decideBy('agent', verbs, state, verb, body, context),
+  decide(state, verb, body, context) {
+    if (verb === 'create' || verb === 'spawn') return spawn(state, verb, body, context);
+    if (verb === 'reserved') return reserved(state, body, context);
+    return decideBy('agent', verbs, state, verb, body, context);
+  },
   evolve,
   react,
   idle: () => true,

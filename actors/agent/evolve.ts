@@ -40,6 +40,9 @@ export function evolve(was: AgentState | undefined, event: Stamped<AgentEvent>):
         formerName: isRenamed ? state.profile.name : undefined,
       };
     }
+    case 'AgentNameDeclined':
+      // What else was reserved as of then may go back with it.
+      return { ...state, namedAt: Math.max(state.namedAt, event.data.version) };
     case 'AgentStopped': {
       const cancelling = [...state.open];
       return { ...state, status: 'stopped', cancelling, told: Math.min(waveMax, cancelling.length) };

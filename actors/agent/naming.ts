@@ -1,13 +1,4 @@
-import type { Address } from '../../kernel/address.ts';
-import {
-  accept,
-  type DecideContext,
-  type Decision,
-  redirect,
-  refuse,
-  refuseWith,
-  repeat,
-} from '../../kernel/behavior.ts';
+import { accept, type DecideContext, type Decision, redirect, refuse, repeat } from '../../kernel/behavior.ts';
 import type { Json } from '../../kernel/envelope.ts';
 import type { Problem } from '../../kernel/errors.ts';
 import { type Fields, isFields, type Verb } from '../command.ts';
@@ -16,8 +7,8 @@ import type { AgentEvent, AgentProfile } from './events.ts';
 import { type AgentState, isSameName, nameAt } from './state.ts';
 
 /**
- * An agent gets its name before it exists or changes: `create` and `patch` go to the name first, which reserves itself and sends
- * `spawn` or `rename`. What was reserved and cannot be taken any more is given back in the same decision.
+ * An agent gets its name before it exists or changes: `create` and `patch` go to the name first, which reserves itself, sends
+ * `spawn` or `rename`, and asks behind it whether the agent holds it now.
  */
 
 const spawnVersion = 1;
@@ -37,11 +28,6 @@ const reused: Problem = {
   detail: 'this idempotency key was used for another agent: use a new key, or repeat the same request',
 };
 
-const declined = (name: string, version: number): AgentEvent => ({
-  type: 'AgentNameDeclined',
-  data: { name, version },
-});
-
 export function spawn(
   state: AgentState | undefined,
   verb: 'create' | 'spawn',
@@ -55,11 +41,6 @@ export function spawn(
   const answer = { id: self.id, status: 'active' };
   if (state) {
     const isSame = fingerprint !== undefined && state.fingerprint === fingerprint;
-    // Only its name sends `spawn`: if that is not its own (any more), it was reserved in vain.
-    if (verb === 'spawn' && !holds(state, self, profile.name)) {
-      const event = declined(profile.name, spawnVersion);
-      return isSame ? accept([event], answer) : refuseWith([event], reused);
-    }
     return isSame ? repeat(answer) : { kind: 'refused', problem: reused };
   }
   // Who creates asks the created first: it does not exist, so its name has to be reserved.
@@ -68,12 +49,17 @@ export function spawn(
   return accept<AgentEvent>([{ type: 'AgentSpawned', data }], answer);
 }
 
-const holds = (state: AgentState, self: Address, name: string): boolean =>
-  state.status !== 'stopped' && isSameName(self, state.profile.name, name);
+/** A name was reserved for this agent, and what it was reserved for is behind: one that it does not hold goes back. */
+export function reserved(state: AgentState | undefined, body: Json, { self }: DecideContext): Decision<AgentEvent> {
+  const { name, version } = body as { readonly name: string; readonly version: number };
+  if (!state) return redirect(nameAt(self, name), 'release', { holder: self.id, version, reason: 'declined' });
+  const isHeld = state.status !== 'stopped' && isSameName(self, state.profile.name, name);
+  return accept<AgentEvent>(isHeld ? [] : [{ type: 'AgentNameDeclined', data: { name, version } }]);
+}
 
 export const namingVerbs = {
   patch(state, body, { self }) {
-    if (state.status === 'stopped') return stopped;
+    if (state.status === 'stopped') return isStopped;
     const change = body as Partial<AgentProfile>;
     const { name, ...rest } = change;
     // The same name in other letters is the same reservation.
@@ -95,10 +81,10 @@ export const namingVerbs = {
   rename(state, body, { self }) {
     const { change, version } = body as Fields & { readonly change: Partial<AgentProfile>; readonly version: number };
     const name = change.name as string;
-    if (state.status === 'stopped') return refuseWith([declined(name, version)], stopped.problem);
+    if (state.status === 'stopped') return isStopped;
     if (isSameName(self, name, state.profile.name)) return changed(change);
     // It was named otherwise since this was asked for: what was reserved then may be released already.
-    if (version <= state.namedAt) return refuseWith([declined(name, version)], overtaken(state));
+    if (version <= state.namedAt) return overtaken(state);
     return changed(change);
   },
 } satisfies Record<string, Verb<AgentState, AgentEvent>>;
@@ -106,17 +92,15 @@ export const namingVerbs = {
 const changed = (change: Partial<AgentProfile>): Decision<AgentEvent> =>
   accept<AgentEvent>(Object.keys(change).length === 0 ? [] : [{ type: 'AgentProfileChanged', data: change }]);
 
-const stopped = {
-  kind: 'refused',
-  problem: {
-    kind: 'conflict',
-    code: 'invalid_transition',
-    detail: 'expected one that is not stopped, found an agent that is stopped',
-  },
-} as const satisfies Decision<never>;
+const isStopped = refuse(
+  'conflict',
+  'invalid_transition',
+  'expected one that is not stopped, found an agent that is stopped',
+);
 
-const overtaken = ({ profile }: AgentState): Problem => ({
-  kind: 'conflict',
-  code: 'invalid_transition',
-  detail: `expected the name it had when this was asked for, found it renamed to ${profile.name} meanwhile: ask again`,
-});
+const overtaken = ({ profile }: AgentState): Decision<never> =>
+  refuse(
+    'conflict',
+    'invalid_transition',
+    `expected the name it had when this was asked for, found it renamed to ${profile.name} meanwhile: ask again`,
+  );

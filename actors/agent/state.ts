@@ -12,7 +12,7 @@ export interface AgentState {
   readonly fingerprint: string | undefined;
   /** Goals admitted and not settled. Owned by the fold, which changes it in place. */
   readonly open: Set<string>;
-  /** The version of the profile that brought its present name. */
+  /** The version of the profile that brought its present name; what was reserved as of then or before is no more. */
   readonly namedAt: number;
   /** The name before the last change, when that changed it: it is released behind it. */
   readonly formerName: string | undefined;

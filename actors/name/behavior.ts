@@ -18,7 +18,8 @@ import type { NameEvent } from './events.ts';
 
 /**
  * A name (docs/domain.md, "Ids and names"): free → reserved → taken → free. It is reserved before its holder is spawned or
- * renamed, and sends that on itself; the channel always brings an answer, so a reservation needs no time-out.
+ * renamed, sends that on itself, and asks behind it whether it is held; the channel always brings an answer, so a reservation
+ * needs no time-out.
  */
 export interface NameState {
   readonly holder: string | undefined;
