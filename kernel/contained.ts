@@ -23,3 +23,14 @@ export function contained(live: Live, envelope: Envelope, error: unknown): Probl
     detail: `${live.behavior.type} failed on ${envelope.verb}: ${message}`,
   };
 }
+
+/** What may be over when it is tried again: it is no input's fault. */
+export const isPassing = (error: unknown): boolean =>
+  error instanceof AstraError && ['unavailable', 'overloaded', 'indeterminate', 'fenced'].includes(error.kind);
+
+/** Any error as a problem. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof PoisonedInput) return error.problem;
+  if (error instanceof AstraError) return error.toProblem();
+  return { kind: 'contained', code: 'internal', detail: error instanceof Error ? error.message : String(error) };
+}

@@ -1,4 +1,5 @@
 import { type Address, memberKey } from './address.ts';
+import { inadmissible } from './admissible.ts';
 import type { Decision, Effect, Fact, Stamped, Timer, WorkRoute } from './behavior.ts';
 import { cascadeBytesMax, cascadeMessagesMax, hopsMax } from './bounds.ts';
 import { type Micros, micros, type Position, plusMs, positionOf, type Shard, seq } from './brand.ts';
@@ -137,7 +138,7 @@ export class Decider {
   /** One message. Returns a promise only when something has to be fetched first. */
   #one(unit: Unit, message: Message, queue: Message[]): void | Promise<void> {
     const { envelope } = message;
-    const problem = this.#inadmissible(envelope);
+    const problem = inadmissible(envelope, this.#parts);
     if (problem) return message.answer?.({ ok: false, problem });
     if (envelope.hops > hopsMax)
       return this.park(
@@ -164,31 +165,6 @@ export class Decider {
     // Last, so that it cannot have left memory again meanwhile.
     if (!cache.find(envelope.to)) await cache.load([envelope.to], clock.monotonicMs());
     await this.#decideOn(cache.find(envelope.to) as Live, unit, message, queue);
-  }
-
-  #inadmissible(envelope: Envelope): Problem | undefined {
-    const { registry, shards, shard } = this.#parts;
-    let home: Shard | undefined;
-    try {
-      home = registry.shardOf(envelope.to, shards);
-    } catch {
-      home = undefined;
-    }
-    if (home === undefined)
-      return { kind: 'rejected', code: 'not_found', detail: `there is no ${envelope.to.type} ${envelope.to.id}` };
-    if (home !== shard)
-      return {
-        kind: 'rejected',
-        code: 'wrong_shard',
-        detail: `expected ${envelope.to.type} ${envelope.to.id} on the lane of shard ${home}, found it on that of ${shard}`,
-      };
-    if (envelope.deadline !== undefined && this.#parts.clock.now() > envelope.deadline)
-      return {
-        kind: 'cancelled',
-        code: 'deadline_exceeded',
-        detail: 'the command was read after its deadline: nothing was done',
-      };
-    return undefined;
   }
 
   #decideOn(live: Live, unit: Unit, message: Message, queue: Message[]): void | Promise<void> {

@@ -2,36 +2,24 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Address } from './address.ts';
 import { Backlog } from './backlog.ts';
 import type { Timer } from './behavior.ts';
-import {
-  commitRetryMaxMs,
-  commitRetryMinMs,
-  effectHeadroomBytes,
-  endedFamilyMs,
-  turnInputsMax,
-  unconfirmedEffectsMax,
-} from './bounds.ts';
+import { commitRetryMaxMs, commitRetryMinMs, turnInputsMax, unconfirmedEffectsMax } from './bounds.ts';
 import { shard as asShard, type Epoch, type Seq, type Shard, seq } from './brand.ts';
-import type { LaneMessage } from './bus.ts';
-import { ActorCache } from './cache.ts';
-import { encodeEnvelope, type ReadEnvelope } from './codec.ts';
-import { PoisonedInput } from './contained.ts';
-import { Decider } from './decider.ts';
-import type { Envelope, Reply } from './envelope.ts';
+import { encodeEnvelope } from './codec.ts';
+import { isPassing, problemOf } from './contained.ts';
+import type { Envelope } from './envelope.ts';
 import { AstraError, type Problem } from './errors.ts';
-import { EventFeed } from './event-feed.ts';
+import type { EventFeed } from './event-feed.ts';
+import { InputUnits } from './input-units.ts';
 import { Intake } from './intake.ts';
 import type { Kit } from './kit.ts';
-import { decideEntries } from './lane-entries.ts';
 import type { Live } from './live.ts';
 import type { ShardRow } from './log.ts';
-import { offerOf } from './offer.ts';
 import { Outgoing } from './outgoing.ts';
-import type { Parked } from './parking.ts';
 import { Poisoned } from './poisoned.ts';
-import { recover, type UnconfirmedEffect, unconfirmedEffects } from './recovery.ts';
+import { type UnconfirmedEffect, unconfirmedEffects } from './recovery.ts';
 import { type Input, ShardInputs } from './shard-inputs.ts';
+import { ShardMemory } from './shard-memory.ts';
 import { type Marks, type Source, sourceName, type Unit } from './unit.ts';
-import { register, unregister } from './wants.ts';
 
 /** What a shard is committed up to. */
 export interface Committed extends Marks {
@@ -53,20 +41,16 @@ export class ShardRuntime {
   epoch: Epoch;
   committed: Committed;
   readonly outgoing: Outgoing;
-  feed: EventFeed;
   readonly #kit: Kit;
   readonly #intake: Intake;
   readonly #inputs: ShardInputs;
+  readonly #memory: ShardMemory;
+  readonly #making: InputUnits;
   readonly #backlog = new Backlog();
   readonly #poisoned = new Poisoned();
-  #cache: ActorCache;
-  #decider: Decider;
   #state: 'recovering' | 'running' | 'resetting' | 'stopped' = 'recovering';
   /** A turn is under way. */
   #turning = false;
-  /** What is being decided, and which entry of a batch: what fails is parked. */
-  #source: Source | undefined;
-  #entry: number | undefined;
   /** It is to end: nothing is opened again. */
   #ending = false;
   #reopening: Promise<void> | undefined;
@@ -92,13 +76,18 @@ export class ShardRuntime {
     this.#intake = new Intake({ shard: row.shard, bus: kit.bus, gate: kit.gate, arrived: () => this.#turn() });
     this.#inputs = new ShardInputs(this.#intake);
     this.outgoing = new Outgoing(row.shard, kit.bus, kit.log, kit.clock);
-    this.#cache = new ActorCache(row.shard, kit.log, kit.registry);
-    this.#decider = this.#newDecider();
-    this.feed = this.#newFeed(row.evtSeq);
+    const fire = (live: Live, timer: Timer): void => this.#fire(live, timer);
+    this.#memory = new ShardMemory({ shard: row.shard, kit, fire }, this.committed, row.evtSeq);
+    this.#making = new InputUnits(row.shard, this.#memory, this.#poisoned);
   }
 
   get stopped(): boolean {
     return this.#state === 'stopped';
+  }
+
+  /** What publishes its commits on EVT. */
+  get feed(): EventFeed {
+    return this.#memory.feed;
   }
 
   get running(): boolean {
@@ -108,49 +97,6 @@ export class ShardRuntime {
   /** Whether it hears its lane and its channels. */
   get isOpen(): boolean {
     return this.#intake.isOpen;
-  }
-
-  #newDecider(): Decider {
-    const { shards, registry, clock, random, wheel, board, log, bus, idempotencyDays, serving, onParked } = this.#kit;
-    return new Decider(
-      {
-        shard: this.shard,
-        shards,
-        registry,
-        cache: this.#cache,
-        clock,
-        random,
-        wheel,
-        board,
-        log,
-        idempotencyDays,
-        serving,
-        effectBytesMax: bus.messageBytesMax - effectHeadroomBytes,
-        fire: (live, timer) => this.#fire(live, timer),
-        onParked: (id, problem) => onParked(this.shard, id, problem),
-      },
-      this.committed,
-    );
-  }
-
-  #newFeed(published: Seq): EventFeed {
-    const { bus, log, clock, registry, generation, eventsFor } = this.#kit;
-    const cache = this.#cache;
-    return new EventFeed(
-      {
-        shard: this.shard,
-        bus,
-        log,
-        clock,
-        registry,
-        keys: cache.key,
-        learnKeys: (events) => cache.learnKeys(events),
-        generation,
-        wanted: eventsFor,
-      },
-      published,
-      this.committed.seq,
-    );
   }
 
   // — Beginning, again and again where it has to —
@@ -194,23 +140,11 @@ export class ShardRuntime {
 
   /** Folds what is open, and registers what it wants. */
   async #fold(): Promise<void> {
-    const { log, registry, clock, wheel, board, generation } = this.#kit;
     // I7: a lane of another generation goes on at the beginning of this one; its sequences say nothing here.
-    if (this.committed.lane.generation !== generation()) this.#turnLane();
-    this.#cache = new ActorCache(this.shard, log, registry);
-    this.#decider = this.#newDecider();
-    const published = this.feed.published;
-    this.feed.stop();
-    this.feed = this.#newFeed(published);
-    const { flushedSeq, seq } = this.committed;
-    await recover({ shard: this.shard, flushedSeq, seq }, log, this.#cache, registry, clock.monotonicMs());
+    if (this.committed.lane.generation !== this.#kit.generation()) this.#turnLane();
+    await this.#memory.fold(this.committed);
     if (this.stopped) return;
-    const fire = (live: Live, timer: Timer): void => this.#fire(live, timer);
-    const now = () => clock.now();
-    for (const head of this.#cache.heads()) {
-      register(head, wheel, board, fire, now);
-      for (const member of head.members?.values() ?? []) register(member, wheel, board, fire, now);
-    }
+    this.#memory.register();
     this.#offerAgain();
   }
 
@@ -221,11 +155,7 @@ export class ShardRuntime {
 
   /** Sends WORK again for every attempt that is offered: it may have been lost with the bus or with the last owner. All that is in memory has to be committed (I1). */
   #offerAgain(): void {
-    for (const head of this.#cache.heads())
-      for (const live of [head, ...(head.members?.values() ?? [])]) {
-        const offer = offerOf(live);
-        if (offer) this.#kit.offerAgain(this, offer);
-      }
+    for (const offer of this.#memory.offers()) this.#kit.offerAgain(this, offer);
   }
 
   #resend(): void {
@@ -254,12 +184,12 @@ export class ShardRuntime {
       await this.#intake.close();
       // The lane is read on from what is committed: what was decided beyond that has to land first.
       await this.#until(() =>
-        this.#state !== 'running' ? true : forgotten ? this.#quiet : this.#decider.lane === this.committed.lane,
+        this.#state !== 'running' ? true : forgotten ? this.#quiet : this.#memory.decider.lane === this.committed.lane,
       );
       if (this.#state !== 'running' || this.#ending) return;
       if (forgotten) {
         this.#turnLane();
-        this.#decider.restartLane(this.committed.lane);
+        this.#memory.decider.restartLane(this.committed.lane);
         this.#offerAgain();
         this.#resend();
       }
@@ -288,7 +218,7 @@ export class ShardRuntime {
 
   /** The actor, when its family is in memory. */
   find(address: Address): Live | undefined {
-    return this.#cache.find(address);
+    return this.#memory.cache.find(address);
   }
 
   /** Whether all that is known of an actor in memory is committed (I1). */
@@ -316,13 +246,14 @@ export class ShardRuntime {
   async #turns(): Promise<void> {
     try {
       while (this.#goesOn) {
-        const loading = this.#prefetch();
+        const loading = this.#memory.prefetch(this.#inputs.ahead(turnInputsMax));
         if (loading) await loading;
         for (let i = 0; i < turnInputsMax && this.#goesOn; i++) {
           const input = this.#inputs.next(this.#laneIsHeld) as Input;
-          const unit = this.#begins(input);
+          if (input.kind === 'channel') this.#took(input.effect.sequence);
+          const unit = this.#making.begin(input);
           if (!unit) continue;
-          const decided = this.#decide(unit, input);
+          const decided = this.#making.decide(unit, input);
           if (decided) {
             await decided;
             // Meanwhile the shard may have been stopped, or what this was decided on may have been wrong.
@@ -340,108 +271,12 @@ export class ShardRuntime {
     this.#wake();
   }
 
-  /** Loads the cold actors of the window ahead in one round trip. What fails here fails again, and alone, when its turn comes. */
-  #prefetch(): void | Promise<void> {
-    const { registry, shards, clock } = this.#kit;
-    const cold: Address[] = [];
-    for (const to of this.#inputs.ahead(turnInputsMax))
-      try {
-        if (!this.#cache.find(to) && registry.shardOf(to, shards) === this.shard) cold.push(to);
-      } catch {
-        // A malformed id is refused when its turn comes.
-      }
-    if (cold.length > 0) return this.#cache.load(cold, clock.monotonicMs()).catch(() => {});
-  }
-
-  /** The unit of an input; undefined when there is nothing to decide (a channel message seen before). */
-  #begins(input: Input): Unit | undefined {
-    const source = this.#sourceOf(input);
-    if (!source) return undefined;
-    this.#source = source;
-    this.#entry = undefined;
-    return this.#decider.begin(source);
-  }
-
-  #sourceOf(input: Input): Source | undefined {
-    switch (input.kind) {
-      case 'own':
-        return { kind: 'channel', from: this.shard, n: input.effect.n };
-      case 'local':
-        return { kind: 'local', envelope: input.local.envelope };
-      case 'lane':
-        return { kind: 'lane', position: input.message.position };
-      case 'channel': {
-        const { from, n, sequence } = input.effect;
-        this.#channelSequence.taken = Math.max(this.#channelSequence.taken, sequence);
-        // I4: exactly the next one of its channel; what came before is dropped, and what is missing comes again.
-        if (n !== this.#decider.got(from) + 1 || from === this.shard) return undefined;
-        return { kind: 'channel', from, n, sequence };
-      }
-    }
-  }
-
-  #decide(unit: Unit, input: Input): void | Promise<void> {
-    switch (input.kind) {
-      case 'own': {
-        const { envelope } = input.effect;
-        return 'open' in envelope ? this.#decideRead(unit, envelope) : this.#decideOne(unit, envelope);
-      }
-      case 'local':
-        return this.#decideOne(unit, input.local.envelope);
-      case 'channel':
-        return this.#decideRead(unit, input.effect.envelope);
-      case 'lane':
-        return this.#decideMessage(unit, input.message);
-    }
-  }
-
-  #decideRead(unit: Unit, read: ReadEnvelope): void | Promise<void> {
-    const { kid } = read;
-    if (kid === undefined || this.#cache.key(kid)) return this.#decideOne(unit, read.open(this.#cache.key));
-    return this.#cache.learnKids([kid]).then(() => this.#decideOne(unit, read.open(this.#cache.key)));
-  }
-
-  #decideMessage(unit: Unit, message: LaneMessage): void | Promise<void> {
-    const single = message.entries[0];
-    if (message.entries.length === 1 && single?.ok && message.replyTo === undefined)
-      return this.#decideOne(unit, single.envelope);
-    return decideEntries(unit, message, {
-      decide: (index, envelope, answer) => {
-        this.#entry = index;
-        return this.#decideOne(unit, envelope, answer, index);
-      },
-      park: (index, { org, payload, reason }, answer) => {
-        this.#entry = index;
-        const problem: Problem = { kind: 'rejected', code: 'invalid_input', detail: reason };
-        return this.#parkOne(unit, { org, payload }, problem, answer, index);
-      },
-    });
-  }
-
-  /** Decides a command, or parks the one that failed where nothing may fail. */
-  #decideOne(unit: Unit, envelope: Envelope, answer?: (reply: Reply) => void, entry?: number): void | Promise<void> {
-    const poison = this.#poisoned.find(unit.source, entry);
-    if (!poison) return this.#decider.decide(unit, envelope, answer);
-    const { replyTo } = envelope;
-    const told = replyTo === undefined ? undefined : (reply: Reply) => void unit.answers.push({ replyTo, reply });
-    return this.#parkOne(unit, envelope, poison.problem, answer ?? told, entry);
-  }
-
-  /** Parks a message, or gives it up when that failed before. */
-  #parkOne(
-    unit: Unit,
-    what: Parked,
-    problem: Problem,
-    answer: ((reply: Reply) => void) | undefined,
-    entry?: number,
-  ): void | Promise<void> {
-    const poison = this.#poisoned.find(unit.source, entry);
-    if (poison?.treatment !== 'give up') return this.#decider.park(unit, what, problem, answer);
-    answer?.({ ok: false, problem: poison.problem });
+  #took(channelSequence: number): void {
+    this.#channelSequence.taken = Math.max(this.#channelSequence.taken, channelSequence);
   }
 
   #finish(unit: Unit, input: Input): void {
-    this.#decider.end(unit);
+    this.#memory.decider.end(unit);
     for (const { effects } of unit.events)
       for (const { to, n, envelope } of effects) if (to === this.shard) this.#inputs.addOwn({ n, envelope });
     this.#backlog.push(unit);
@@ -494,7 +329,7 @@ export class ShardRuntime {
           this.outgoing.add(asShard(to), n, event.seq);
           if (to === this.shard) continue;
           const { subject } = envelope;
-          const key = subject === undefined ? undefined : this.#cache.subjectKey(envelope.to.org, subject);
+          const key = subject === undefined ? undefined : this.#memory.cache.subjectKey(envelope.to.org, subject);
           // Never in the clear: what cannot be sealed here is sent as it is stored, with the next resending.
           if (subject !== undefined && !key) continue;
           this.outgoing.send(
@@ -547,8 +382,7 @@ export class ShardRuntime {
   }
 
   #forget(): void {
-    const { wheel, board } = this.#kit;
-    for (const head of this.#cache.heads()) unregister(head, wheel, board);
+    this.#memory.unregister();
     this.#backlog.clear();
     this.#inputs.forget();
   }
@@ -558,7 +392,8 @@ export class ShardRuntime {
   /** A turn failed. What is unavailable is tried again; what an input brought about is parked when it comes again. */
   #failed(error: unknown): void {
     if (this.#state !== 'running') return;
-    if (this.#source && !isPassing(error)) this.#poison(this.#source, this.#entry, problemOf(error));
+    const { source, entry } = this.#making;
+    if (source && !isPassing(error)) this.#poison(source, entry, problemOf(error));
     void this.#reset(error);
   }
 
@@ -593,16 +428,8 @@ export class ShardRuntime {
   /** Idle actors leave memory; what no recovery has to look at any more moves `flushedSeq` on. */
   sweep(): void {
     if (this.#state !== 'running') return;
-    const { wheel, board, clock } = this.#kit;
     const { seq: upTo, flushedSeq } = this.committed;
-    for (const head of this.#cache.evictable(upTo, clock.monotonicMs(), endedFamilyMs)) {
-      unregister(head, wheel, board);
-      this.#cache.forget(head);
-    }
-    let least = upTo + 1;
-    // I8: what has ended here alone, uncommitted, may never have ended.
-    for (const head of this.#cache.heads())
-      if ((!head.idle || head.lastSeq > upTo) && head.firstSeq > 0 && head.firstSeq < least) least = head.firstSeq;
+    const least = this.#memory.sweep(upTo);
     if (least - 1 > flushedSeq) this.committed = { ...this.committed, flushedSeq: seq(least - 1) };
   }
 
@@ -615,14 +442,4 @@ export class ShardRuntime {
     this.#purged = { lane, channel };
     this.#kit.bus.purge(this.shard, lane, channel).catch(() => {});
   }
-}
-
-/** What may be over when it is tried again: it is no input's fault. */
-const isPassing = (error: unknown): boolean =>
-  error instanceof AstraError && ['unavailable', 'overloaded', 'indeterminate', 'fenced'].includes(error.kind);
-
-function problemOf(error: unknown): Problem {
-  if (error instanceof PoisonedInput) return error.problem;
-  if (error instanceof AstraError) return error.toProblem();
-  return { kind: 'contained', code: 'internal', detail: error instanceof Error ? error.message : String(error) };
 }

@@ -1,0 +1,111 @@
+import type { Shard } from './brand.ts';
+import type { LaneMessage } from './bus.ts';
+import type { ReadEnvelope } from './codec.ts';
+import type { Envelope, Reply } from './envelope.ts';
+import type { Problem } from './errors.ts';
+import { decideEntries } from './lane-entries.ts';
+import type { Parked } from './parking.ts';
+import type { Poisoned } from './poisoned.ts';
+import type { Input } from './shard-inputs.ts';
+import type { ShardMemory } from './shard-memory.ts';
+import type { Source, Unit } from './unit.ts';
+
+type Answer = ((reply: Reply) => void) | undefined;
+
+/** Makes the units of a shard's inputs: what is new is decided, what has failed before is parked, or given up. */
+export class InputUnits {
+  readonly #shard: Shard;
+  readonly #memory: ShardMemory;
+  readonly #poisoned: Poisoned;
+  /** What is being decided, and which entry of a batch: what fails is parked. */
+  source: Source | undefined;
+  entry: number | undefined;
+
+  constructor(shard: Shard, memory: ShardMemory, poisoned: Poisoned) {
+    this.#shard = shard;
+    this.#memory = memory;
+    this.#poisoned = poisoned;
+  }
+
+  /** The unit of an input; undefined when there is nothing to decide (a channel message seen before). */
+  begin(input: Input): Unit | undefined {
+    const source = this.#sourceOf(input);
+    if (!source) return undefined;
+    this.source = source;
+    this.entry = undefined;
+    return this.#memory.decider.begin(source);
+  }
+
+  /** Decides what the input asks. Returns a promise only when something has to be fetched first. */
+  decide(unit: Unit, input: Input): void | Promise<void> {
+    switch (input.kind) {
+      case 'own': {
+        const { envelope } = input.effect;
+        return 'open' in envelope ? this.#decideRead(unit, envelope) : this.#decideOne(unit, envelope);
+      }
+      case 'local':
+        return this.#decideOne(unit, input.local.envelope);
+      case 'channel':
+        return this.#decideRead(unit, input.effect.envelope);
+      case 'lane':
+        return this.#decideMessage(unit, input.message);
+    }
+  }
+
+  #sourceOf(input: Input): Source | undefined {
+    switch (input.kind) {
+      case 'own':
+        return { kind: 'channel', from: this.#shard, n: input.effect.n };
+      case 'local':
+        return { kind: 'local', envelope: input.local.envelope };
+      case 'lane':
+        return { kind: 'lane', position: input.message.position };
+      case 'channel': {
+        const { from, n, sequence } = input.effect;
+        // I4: exactly the next one of its channel; what came before is dropped, and what is missing comes again.
+        if (n !== this.#memory.decider.got(from) + 1 || from === this.#shard) return undefined;
+        return { kind: 'channel', from, n, sequence };
+      }
+    }
+  }
+
+  #decideRead(unit: Unit, read: ReadEnvelope): void | Promise<void> {
+    const { cache } = this.#memory;
+    const { kid } = read;
+    if (kid === undefined || cache.key(kid)) return this.#decideOne(unit, read.open(cache.key));
+    return cache.learnKids([kid]).then(() => this.#decideOne(unit, read.open(cache.key)));
+  }
+
+  #decideMessage(unit: Unit, message: LaneMessage): void | Promise<void> {
+    const single = message.entries[0];
+    if (message.entries.length === 1 && single?.ok && message.replyTo === undefined)
+      return this.#decideOne(unit, single.envelope);
+    return decideEntries(unit, message, {
+      decide: (index, envelope, answer) => {
+        this.entry = index;
+        return this.#decideOne(unit, envelope, answer, index);
+      },
+      park: (index, { org, payload, reason }, answer) => {
+        this.entry = index;
+        const problem: Problem = { kind: 'rejected', code: 'invalid_input', detail: reason };
+        return this.#parkOne(unit, { org, payload }, problem, answer, index);
+      },
+    });
+  }
+
+  /** Decides a command, or parks the one that failed where nothing may fail. */
+  #decideOne(unit: Unit, envelope: Envelope, answer?: Answer, entry?: number): void | Promise<void> {
+    const poison = this.#poisoned.find(unit.source, entry);
+    if (!poison) return this.#memory.decider.decide(unit, envelope, answer);
+    const { replyTo } = envelope;
+    const told = replyTo === undefined ? undefined : (reply: Reply) => void unit.answers.push({ replyTo, reply });
+    return this.#parkOne(unit, envelope, poison.problem, answer ?? told, entry);
+  }
+
+  /** Parks a message, or gives it up when that failed before. */
+  #parkOne(unit: Unit, what: Parked, problem: Problem, answer: Answer, entry?: number): void | Promise<void> {
+    const poison = this.#poisoned.find(unit.source, entry);
+    if (poison?.treatment !== 'give up') return this.#memory.decider.park(unit, what, problem, answer);
+    answer?.({ ok: false, problem: poison.problem });
+  }
+}
