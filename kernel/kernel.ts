@@ -18,6 +18,7 @@ import type { Bus, Publication, Subscription } from './bus.ts';
 import { BusLevel } from './bus-level.ts';
 import type { Clock } from './clock.ts';
 import { Dispatcher } from './dispatcher.ts';
+import { Duties } from './duties.ts';
 import type { Envelope } from './envelope.ts';
 import { AstraError, type Problem } from './errors.ts';
 import { Forwarder } from './forwarder.ts';
@@ -100,7 +101,7 @@ class KernelProcess implements Kernel {
   readonly #writer: Writer;
   readonly #scheduling = new Histogram();
   readonly #subscriptions: Subscription[] = [];
-  readonly #cancels = new Set<() => void>();
+  readonly #duties: Duties;
   #release!: Release;
   #level!: BusLevel;
   #forwarder!: Forwarder;
@@ -116,6 +117,11 @@ class KernelProcess implements Kernel {
     this.owner = `kn_${options.random.bytes(8).toString('hex')}`;
     this.#registry = new Registry(options.behaviors);
     this.#wheel = new TimerWheel(options.clock, timerTickMs);
+    this.#duties = new Duties({
+      clock: options.clock,
+      onFailed: (cause) => this.#trouble('a duty of the kernel failed: it is repeated', cause),
+      onDefect: options.onDefect,
+    });
     this.#liveness = new Liveness(
       options.clock,
       {
@@ -265,18 +271,18 @@ class KernelProcess implements Kernel {
       else void this.#level.level();
     });
     this.#liveness.start();
-    this.#every(leaseRenewMs, () => this.#renew());
-    this.#every(headsMs, async () => this.#announce());
-    this.#every(purgeMs, () => this.#housekeep());
-    this.#every(inspectMs, () => this.#level.level());
-    this.#every(offerRetryMs, async () => this.#dispatcher.retryRefused());
-    this.#every(statsMs, async () => this.#options.bus.sendStats(this.owner, this.stats()));
+    this.#duties.every(leaseRenewMs, () => this.#renew());
+    this.#duties.every(headsMs, async () => this.#announce());
+    this.#duties.every(purgeMs, () => this.#housekeep());
+    this.#duties.every(inspectMs, () => this.#level.level());
+    this.#duties.every(offerRetryMs, async () => this.#dispatcher.retryRefused());
+    this.#duties.every(statsMs, async () => this.#options.bus.sendStats(this.owner, this.stats()));
     await this.#claim();
   }
 
   async stop(): Promise<void> {
     this.#stopping = true;
-    for (const cancel of this.#cancels) cancel();
+    this.#duties.stop();
     this.#liveness.stop();
     await this.#forwarder.stop();
     for (const subscription of this.#subscriptions) await subscription.stop().catch(() => {});
@@ -323,7 +329,7 @@ class KernelProcess implements Kernel {
     } catch (cause) {
       this.#trouble('shards could not be claimed: trying again', cause);
     }
-    this.#after(claimRetryMs, () => this.#claim());
+    this.#duties.after(claimRetryMs, () => this.#claim());
   }
 
   async #claimed(missing: readonly Shard[]): Promise<readonly ShardRow[]> {
@@ -370,7 +376,7 @@ class KernelProcess implements Kernel {
       await this.#forwarder.open();
     } catch (cause) {
       this.#trouble('publications cannot be read: trying again', cause);
-      this.#after(busRetryMs, async () => {
+      this.#duties.after(busRetryMs, async () => {
         if (this.#runtimes.get(asShard(0))?.running) await this.#openIngress();
       });
     }
@@ -425,26 +431,5 @@ class KernelProcess implements Kernel {
       return;
     }
     this.#options.logger.error({ err: cause }, message);
-  }
-
-  /** Repeats a duty; a failure is told and does not end it. */
-  #every(ms: number, duty: () => Promise<void>): void {
-    this.#after(ms, async () => {
-      try {
-        await duty();
-      } catch (cause) {
-        this.#trouble('a duty of the kernel failed: it is repeated', cause);
-      }
-      this.#every(ms, duty);
-    });
-  }
-
-  #after(ms: number, then: () => Promise<void>): void {
-    if (this.#stopping) return;
-    const cancel = this.#options.clock.after(ms, () => {
-      this.#cancels.delete(cancel);
-      if (!this.#stopping) then().catch((error: unknown) => this.#options.onDefect(error));
-    });
-    this.#cancels.add(cancel);
   }
 }
