@@ -131,9 +131,10 @@ export class NatsBus implements Bus {
   async purge(shard: Shard, laneBelow: number, channelsBelow: number): Promise<void> {
     const { names } = this.#wire;
     await this.#api(async () => {
-      if (laneBelow > 0)
+      // Below 1 there is nothing, and a server takes "below 1" as "all of them".
+      if (laneBelow > 1)
         await this.#jsm.streams.purge(names.cmd, { filter: `${names.root}.cmd.${shard}.>`, seq: laneBelow });
-      if (channelsBelow > 0)
+      if (channelsBelow > 1)
         await this.#jsm.streams.purge(names.chan, { filter: `${names.root}.chan.${shard}.*`, seq: channelsBelow });
     });
   }
