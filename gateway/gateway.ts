@@ -120,14 +120,14 @@ function register(app: uws.TemplatedApp, server: Server, metrics: Metrics): void
   for (const [pattern, methods] of allowed) {
     const allow = methods.join(', ');
     app.any(pattern, (response, request) => {
-      const found = request.getMethod().toUpperCase();
+      const found = request.getCaseSensitiveMethod();
       const error = new AstraError('rejected', 'method_not_allowed', `expected ${allow} here, found ${found}`);
       server.refuse(response, request, error, allow);
     });
   }
   app.any('/*', (response, request) => {
     const path = request.getUrl().slice(0, 200);
-    const detail = `there is no route ${request.getMethod().toUpperCase()} ${path}: /openapi.json lists all`;
+    const detail = `there is no route ${request.getCaseSensitiveMethod()} ${path}: /openapi.json lists all`;
     server.refuse(response, request, new AstraError('rejected', 'not_found', detail));
   });
 }

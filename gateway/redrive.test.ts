@@ -102,7 +102,7 @@ describe('redriving what matches', () => {
   it('stops when nobody answers any more: what was done counts, and with nothing done the reason is told', async () => {
     const down: Reply = { ok: false, problem: { kind: 'unavailable', code: 'bus_unavailable', detail: 'no answer' } };
     answer = () => down;
-    await expect(redriveMatching(deadLetters(300, 1), {}, context, commands)).rejects.toMatchObject({
+    await expect(redriveMatching(deadLetters(100, 3), {}, context, commands)).rejects.toMatchObject({
       code: 'bus_unavailable',
     });
     expect(sent.length).toBeLessThanOrEqual(redriveInFlightMax);

@@ -3,7 +3,6 @@ import type { Parameter } from './route.ts';
 
 /** The head of a request, copied: the server's own view of it ends with its handler's first turn. */
 export interface RequestHead {
-  readonly method: string;
   readonly path: string;
   readonly query: string;
   readonly params: readonly string[];
@@ -36,7 +35,6 @@ export function copyHead(request: HttpRequest, parameters: readonly Parameter[])
     if (value !== '') headers.set(name, value);
   }
   return {
-    method: request.getMethod().toUpperCase(),
     path: request.getUrl(),
     query: request.getQuery(),
     params: parameters.map((_, index) => request.getParameter(index) ?? ''),
@@ -46,7 +44,6 @@ export function copyHead(request: HttpRequest, parameters: readonly Parameter[])
 
 /** Reads a head in place, for what is answered in the same turn: no copy. */
 export const liveHead = (request: HttpRequest, parameters: readonly Parameter[]): RequestHead => ({
-  method: 'GET',
   path: request.getUrl(),
   query: request.getQuery() ?? '',
   params: parameters.map((_, index) => request.getParameter(index) ?? ''),

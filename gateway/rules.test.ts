@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RawConnection } from './testing/raw-connection.ts';
 import { type Got, World } from './testing/world.ts';
 
 let world: World;
@@ -67,6 +68,8 @@ describe('a path', () => {
       expectProblem(await world.get(`/v1/agents/${id}`), 404, 'not_found');
     expectProblem(await world.get(`/v1/tasks/${world.id('gl')}`), 404, 'not_found');
     expectProblem(await world.get(`/v1/artifacts/${'A'.repeat(64)}`), 404, 'not_found');
+    for (const path of ['/v1/agents/x/pause', '/v1/goals/x/cancel', '/v1/tasks/x/cancel', '/v1/dead-letters/x/redrive'])
+      expectProblem(await world.post(path), 404, 'not_found');
   });
 
   it('tells which methods it takes', async () => {
@@ -162,6 +165,20 @@ describe('an answer', () => {
       for (const name of ['content-type', 'etag']) expect(head.headers.get(name)).toBe(whole.headers.get(name));
       if (whole.status === 200) expect(head.headers.get('content-length')).toBe(whole.headers.get('content-length'));
     }
+  });
+
+  it('to HEAD has nothing behind its head: the connection serves the next request', async () => {
+    const connection = await RawConnection.open(world.port);
+    const headers = { Authorization: `Bearer ${world.key}` };
+    const answered = [`/v1/agents/${agent}`, '/v1/agents', '/healthz', '/docs', '/v1/agents/what'];
+    for (const path of [...answered, '/nowhere', `/v1/agents/${agent}/pause`]) {
+      connection.head(`HEAD ${path}`, headers);
+      const { status } = await connection.answer(true);
+      connection.head(`GET ${path}`, headers);
+      const whole = await connection.answer();
+      expect([path, whole.status, whole.body.length > 0]).toEqual([path, status, true]);
+    }
+    connection.end();
   });
 
   it('is not sent again to who has it, until it changes', async () => {

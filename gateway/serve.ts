@@ -68,6 +68,7 @@ export class Server {
   #responder(response: HttpResponse, request: HttpRequest): Responder {
     return new Responder(response, {
       requestId: `${this.#idPrefix}-${(++this.#requests).toString(36)}`,
+      // Never getMethod: it rewrites the method in place, and whoever asks behind it finds no HEAD any more.
       isHead: request.getCaseSensitiveMethod() === 'HEAD',
       ifNoneMatch: request.getHeader('if-none-match'),
     });

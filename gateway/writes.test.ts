@@ -100,6 +100,8 @@ describe('a repeat under one Idempotency-Key', () => {
       expect([got.status, got.headers.get('idempotent-replayed')]).toEqual([200, null]);
       await world.shows(`/v1/agents/${id}`, ({ status }) => status === 'paused');
     }
+    const resumed = await world.post(`/v1/agents/${a}/resume`, {}, keyed('pause'));
+    expect([resumed.status, resumed.headers.get('idempotent-replayed')]).toEqual([200, null]);
   });
 });
 
@@ -162,6 +164,19 @@ describe('what cannot be', () => {
     expect((await world.post(`/v1/workers/${world.id('wk')}/drain`)).status).toBe(404);
     expect((await world.call('DELETE', `/v1/dead-letters/${world.id('dl')}`)).status).toBe(404);
     expect((await world.post('/v1/goals', { agentId: world.id('ag'), plan })).status).toBe(404);
+  });
+});
+
+describe('a goal that depends on one of a moment ago', () => {
+  it('is taken as soon as reads know that one', async () => {
+    world.tail.hold();
+    const first = await world.post('/v1/goals', { agentId: agent, plan });
+    expect(first.status).toBe(201);
+    const second = world.post('/v1/goals', { agentId: agent, plan, dependsOn: [first.body.id] });
+    // It waits, besides the request that asks whether it does.
+    await until(async () => /^astra_http_requests_open 2$/m.test((await world.get('/metrics')).body));
+    world.tail.release();
+    expect((await second).status).toBe(201);
   });
 });
 

@@ -10,17 +10,30 @@ import type { Registry } from '../../kernel/registry.ts';
 /** What a gateway hears of commits, from the bus in memory. */
 export class MemoryTail implements CommitTail {
   readonly #bus: MemoryBus;
+  #held: (() => void)[] | undefined;
 
   constructor(bus: MemoryBus) {
     this.#bus = bus;
   }
 
+  /** From now on nothing is heard. */
+  hold(): void {
+    this.#held = [];
+  }
+
+  /** What was not heard is heard now, and what comes as it comes. */
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const deliver of held) deliver();
+  }
+
   async onCommit(deliver: (commit: LoggedCommit) => void): Promise<Subscription> {
-    return this.#bus.onLog((_shard, message) => deliver(decodeCommit(message)));
+    return this.#bus.onLog((_shard, message) => this.#hear(() => deliver(decodeCommit(message))));
   }
 
   onHeads(listener: (heads: readonly Head[]) => void): Promise<Subscription> {
-    return this.#bus.onHeads(listener);
+    return this.#bus.onHeads((heads) => this.#hear(() => listener(heads)));
   }
 
   async onStats(listener: (owner: string, stats: Json) => void): Promise<Subscription> {
@@ -29,6 +42,11 @@ export class MemoryTail implements CommitTail {
 
   onConnection(listener: (state: 'lost' | 'back') => void): void {
     this.#bus.onConnection(listener);
+  }
+
+  #hear(deliver: () => void): void {
+    if (this.#held) this.#held.push(deliver);
+    else deliver();
   }
 }
 

@@ -46,6 +46,7 @@ export class World {
   readonly random = new SystemRandom();
   readonly log = new MemoryLog(this.clock, this.random, shards);
   readonly bus = new MemoryBus(this.clock);
+  readonly tail = new MemoryTail(this.bus);
   readonly commands = new MemoryCommands(this.bus, this.clock, registry, shards);
   readonly artifacts = new MemoryArtifacts();
   readonly output = new MemoryOutput();
@@ -92,7 +93,7 @@ export class World {
     });
     this.#projections = startProjections({
       log: this.log,
-      tail: new MemoryTail(this.bus),
+      tail: this.tail,
       clock: this.clock,
       shapes: registry,
       onProblem: () => {},
