@@ -79,9 +79,16 @@ export class Domain {
     return this.ask(this.command(type, id, verb, body));
   }
 
+  /** What a command would come to. */
+  decision(envelope: Envelope): Decision<Fact> {
+    const live = this.find(envelope.to);
+    const context = decideContext(live, envelope, this.now, shard, (_org, route) => this.serving(route));
+    return live.behavior.decide(live.state, envelope.verb, envelope.body, context);
+  }
+
   /** A command of the kernel itself. */
   local(to: Address, verb: string, body: Json = {}): void {
-    this.#deliver(this.command(to.type, to.id, verb, body, { principal: 'kernel' }));
+    this.deliver(this.command(to.type, to.id, verb, body, { principal: 'kernel' }));
   }
 
   get waiting(): number {
@@ -98,7 +105,7 @@ export class Domain {
       chosen < channels.length
         ? (channels[chosen] as Envelope[]).shift()
         : this.#lanes.splice(chosen - channels.length, 1)[0];
-    this.#deliver(message as Envelope);
+    this.deliver(message as Envelope);
   }
 
   settle(pick?: Pick): void {
@@ -124,7 +131,8 @@ export class Domain {
     return again;
   }
 
-  #deliver(first: Envelope): void {
+  /** Decides a message and what it causes within its family; what it causes elsewhere is on its way then. */
+  deliver(first: Envelope): void {
     const queue = [first];
     for (const envelope of queue) {
       const reply = this.#decide(envelope, queue);
@@ -140,8 +148,7 @@ export class Domain {
     const done = envelope.keyed === 'command' ? this.#done.get(envelope.id) : undefined;
     if (done) return repeated(done, envelope);
     const live = this.find(envelope.to);
-    const context = decideContext(live, envelope, this.now, shard, (_org, route) => this.serving(route));
-    const decision = live.behavior.decide(live.state, envelope.verb, envelope.body, context);
+    const decision = this.decision(envelope);
     const ok = { ok: true, position: positionOf(shard, seq(this.events.length + 1)), id: envelope.to.id } as const;
     switch (decision.kind) {
       case 'refused':
