@@ -19,7 +19,7 @@ export const courseVerbs = {
         { type: 'GoalPlanned', data: { plan: checked.plan } },
         begin(checked.plan, state.requireApproval, now),
       ]);
-    const faults = checked.faults.slice(0, 10).map(({ pointer, message }) => `${pointer}: ${message}`);
+    const faults = checked.faults.slice(0, 10).map(({ pointer, message }) => `${pointer || 'the plan'}: ${message}`);
     const error: TaskError = { code: checked.code, message: `the planner's plan has faults: ${faults.join('; ')}` };
     return accept<GoalEvent>([
       { type: 'GoalPlanRejected', data: { error } },

@@ -108,6 +108,17 @@ export class Domain {
     this.deliver(message as Envelope);
   }
 
+  /** Holds back the commands that wait in lanes, until they are given on. */
+  take(): readonly Envelope[] {
+    const taken = this.#lanes;
+    this.#lanes = [];
+    return taken;
+  }
+
+  give(taken: readonly Envelope[]): void {
+    this.#lanes.push(...taken);
+  }
+
   settle(pick?: Pick): void {
     while (this.waiting > 0) this.step(pick);
   }

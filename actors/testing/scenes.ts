@@ -1,3 +1,4 @@
+import type { Work } from '../../kernel/behavior.ts';
 import type { Envelope, Json, Reply } from '../../kernel/envelope.ts';
 import { derivedId } from '../../kernel/ids.ts';
 import { agentInput } from '../agent/input.ts';
@@ -49,6 +50,18 @@ export const historyOf = (domain: Domain, id: string): readonly (readonly [strin
   domain.events.filter(({ actor }) => actor.id === id).map(({ type, data }) => [type, data] as const);
 
 export const typesOf = (domain: Domain, id: string): readonly string[] => historyOf(domain, id).map(([type]) => type);
+
+/** What a task wants of workers now. */
+export function workOf(domain: Domain, taskId: string): Work | undefined {
+  const { behavior, state, head } = domain.find({ org: 'default', type: 'task', id: taskId });
+  return behavior.work?.(state, head?.state);
+}
+
+/** What WORK would carry of a task's attempt. */
+export function attemptOf(domain: Domain, taskId: string): { readonly [key: string]: Json } {
+  const { behavior, state, head, address } = domain.find({ org: 'default', type: 'task', id: taskId });
+  return behavior.attempt?.(state, address, head?.state) as { readonly [key: string]: Json };
+}
 
 /** Offers and claims a task: its attempt runs. */
 export function start(domain: Domain, taskId: string): number {
