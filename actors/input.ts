@@ -3,7 +3,7 @@ import type { Json } from '../kernel/envelope.ts';
 import { AstraError, type Fault } from '../kernel/errors.ts';
 import { isId } from '../kernel/ids.ts';
 import { jsonDepthMax, reasonMax, subjectMax } from './bounds.ts';
-import { isJson, jsonBytes } from './json.ts';
+import { jsonBytes, notJsonAt } from './json.ts';
 import { token } from './pointer.ts';
 
 /** What clients may say, in words that several actors share. Every schema is strict: an unknown field is a fault. */
@@ -80,9 +80,10 @@ export const faultsOf = (error: z.ZodError): readonly Fault[] =>
 /** The input, or one `invalid_input` that names every fault. */
 export function readInput<T>(schema: z.ZodType<T>, input: unknown): T {
   // Before anything else, because what reads it calls itself for every level.
-  if (input !== undefined && !isJson(input))
+  const pointer = input === undefined ? undefined : notJsonAt(input);
+  if (pointer !== undefined)
     throw invalidInput([
-      { pointer: '', message: `expected JSON of well-formed text, at most ${jsonDepthMax} levels deep` },
+      { pointer, message: `expected JSON of well-formed text, at most ${jsonDepthMax} levels deep` },
     ]);
   const result = schema.safeParse(input);
   if (result.success) return result.data;
