@@ -42,14 +42,20 @@ export class AstraUnderTest {
     environment: Readonly<Record<string, string>> = {},
   ): Promise<AstraUnderTest> {
     const place = makePlace();
-    const up = await startInBackground({
-      dataDir: join(place, 'data'),
-      logFile: join(place, 'up.log'),
-      args,
-      environment: { PATH: process.env['PATH'], HOME: place, ...environment },
-    });
-    const { body } = await up.client.post('/v1/agents', { name: 'tester' });
-    return new AstraUnderTest(place, up, String(body['id']));
+    const dataDir = join(place, 'data');
+    try {
+      const up = await startInBackground({
+        dataDir,
+        logFile: join(place, 'up.log'),
+        args,
+        environment: { PATH: process.env['PATH'], HOME: place, ...environment },
+      });
+      const { body } = await up.client.post('/v1/agents', { name: 'tester' });
+      return new AstraUnderTest(place, up, String(body['id']));
+    } catch (error) {
+      removePlace(place, join(dataDir, 'postgres'));
+      throw error;
+    }
   }
 
   get client(): Client {
