@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Background, startInBackground } from '../cli/background.ts';
+import { makePlace, removePlace } from './astra-under-test.ts';
 
 /** The README proves itself: its commands run here, as they stand there, against a real `astra up`. */
 const repository = fileURLToPath(new URL('../', import.meta.url));
@@ -16,7 +16,7 @@ let astra: Background;
 
 beforeAll(async () => {
   // A directory that looks like the repository to the README's relative paths, with a data directory of its own.
-  place = mkdtempSync(join(tmpdir(), 'astra-readme-'));
+  place = makePlace();
   mkdirSync(join(place, 'bin'));
   symlinkSync(join(repository, 'bin', 'astra'), join(place, 'bin', 'astra'));
   symlinkSync(join(repository, 'examples'), join(place, 'examples'));
@@ -25,7 +25,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await astra?.stop();
-  rmSync(place, { recursive: true, force: true });
+  removePlace(place, join(place, '.astra', 'postgres'));
 });
 
 function shell(script: string): Promise<{ code: number | null; output: string }> {
