@@ -6,7 +6,7 @@ import { token } from '../pointer.ts';
 import type { Plan, PlannedTask } from './plan.ts';
 import { orderOf, printCycle, upstreamOf } from './plan-order.ts';
 import { referencesOf } from './references.ts';
-import { checkTask, isFields } from './task-check.ts';
+import { checkTask, inputBytes, isFields } from './task-check.ts';
 
 export type PlanCheck =
   | { readonly ok: true; readonly plan: Plan }
@@ -32,11 +32,23 @@ export function checkPlan(
   if (more > 0) faults.push({ pointer: '', message: `${more} more faults are not listed` });
   if (faults.length > 0) return { ok: false, code: 'plan_invalid', faults };
   const plan: Plan = { tasks: tasks as readonly PlannedTask[] };
+  if (bytesAtMost(plan) <= planBytesMax) return { ok: true, plan };
   const bytes = jsonBytes(plan as unknown as Json);
   if (bytes <= planBytesMax) return { ok: true, plan };
   const message = `expected at most ${planBytesMax} bytes with all defaults, found ${bytes}`;
   return { ok: false, code: 'plan_too_large', faults: [{ pointer: '/tasks', message }] };
 }
+
+/** What a task says beside its input and its dependencies, with names of 64 characters and every limit, and room to spare. */
+const taskBytesAtMost = 1024;
+const dependencyBytesAtMost = 67;
+
+/** A bound of its size that costs less than measuring it: most plans are far below theirs. */
+const bytesAtMost = ({ tasks }: Plan): number =>
+  tasks.reduce(
+    (sum, { input, dependsOn }) => sum + taskBytesAtMost + dependencyBytesAtMost * dependsOn.length + inputBytes(input),
+    taskBytesAtMost,
+  );
 
 /** A refused plan as a problem: the pointers are those of a body that holds it as `plan`. */
 export function planProblem({ code, faults }: Extract<PlanCheck, { ok: false }>): Problem {

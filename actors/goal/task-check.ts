@@ -53,6 +53,14 @@ const limitFields: Readonly<Record<keyof TaskLimits, Limit>> = {
 const limits: ReadonlyMap<string, Limit> = new Map(Object.entries(limitFields));
 
 const nameExpected = '1 to 64 of a-z, 0-9, _ and -';
+const keysExpected = `a list of at most ${dependenciesMax} different keys`;
+const attemptsExpected = `a whole number from 1 to ${maxAttemptsMax}`;
+const timeoutExpected = `a whole number from 1 to ${timeoutMaxMs}`;
+const isPriority = (value: unknown): boolean => isCount(value, 0, 9);
+const isAttempts = (value: unknown): boolean => isCount(value, 1, maxAttemptsMax);
+const isTimeout = (value: unknown): boolean => isCount(value, 1, timeoutMaxMs);
+const isOnFailure = (value: unknown): boolean => value === 'fail_goal' || value === 'continue';
+
 const found = (value: unknown): string =>
   typeof value === 'string' || typeof value === 'number' ? JSON.stringify(value).slice(0, 80) : typeof value;
 
@@ -87,29 +95,14 @@ export function checkTask(
     key: read('key', '', isKey, '1 to 64 of A-Z, a-z, 0-9, - and _, not beginning with _'),
     type,
     input: inputOf(input, at, fault),
-    dependsOn: read('dependsOn', [], areKeys, `a list of at most ${dependenciesMax} different keys`),
+    dependsOn: read('dependsOn', [], areKeys, keysExpected),
     pool: read('pool', 'default', isName, nameExpected),
-    priority: read('priority', options.priority, (value) => isCount(value, 0, 9), '0 (most urgent) to 9'),
-    maxAttempts: read(
-      'maxAttempts',
-      maxAttemptsDefault,
-      (value) => isCount(value, 1, maxAttemptsMax),
-      `a whole number from 1 to ${maxAttemptsMax}`,
-    ),
-    timeoutMs: read(
-      'timeoutMs',
-      timeoutDefaultMs,
-      (value) => isCount(value, 1, timeoutMaxMs),
-      `a whole number from 1 to ${timeoutMaxMs}`,
-    ),
+    priority: read('priority', options.priority, isPriority, '0 (most urgent) to 9'),
+    maxAttempts: read('maxAttempts', maxAttemptsDefault, isAttempts, attemptsExpected),
+    timeoutMs: read('timeoutMs', timeoutDefaultMs, isTimeout, timeoutExpected),
     backoff: backoffOf(read<Fields>('backoff', {}, isFields, 'an object { minMs?, maxMs? }'), at, fault),
     limits: limitsOf(read<Fields>('limits', {}, isFields, 'an object of limits'), at, fault),
-    onFailure: read(
-      'onFailure',
-      'fail_goal',
-      (value) => value === 'fail_goal' || value === 'continue',
-      'fail_goal or continue',
-    ),
+    onFailure: read('onFailure', 'fail_goal', isOnFailure, 'fail_goal or continue'),
   };
 }
 
@@ -119,12 +112,16 @@ const areKeys = (value: unknown): boolean =>
   value.every((one) => typeof one === 'string') &&
   new Set(value).size === value.length;
 
+/** Its size as JSON; most have none, which costs nothing. */
+export const inputBytes = (input: Json): number =>
+  isFields(input) && Object.keys(input).length === 0 ? 2 : jsonBytes(input);
+
 function inputOf({ input = {} }: Fields, at: string, fault: Fault): Json {
   if (!isJson(input)) {
     fault(`${at}/input`, `expected JSON of well-formed text, at most ${jsonDepthMax} levels deep`);
     return {};
   }
-  const size = jsonBytes(input);
+  const size = inputBytes(input);
   if (size > taskInputBytesMax)
     fault(`${at}/input`, `expected at most ${taskInputBytesMax} bytes of JSON, found ${size}`);
   return input;
