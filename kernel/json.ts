@@ -1,29 +1,38 @@
 import type { Json } from './envelope.ts';
 
 /**
- * Whether a value is JSON that every part of Astra can carry: finite numbers, text without lone surrogates (I5: they do not
- * survive being stored), plain lists and objects, nested no deeper than a recursion may go. Parsers let more through: msgpack has
- * bytes, dates and 64-bit integers.
+ * Where a value is not JSON that every part of Astra can carry, by the keys that lead there; undefined when it is. It has finite
+ * numbers, text without lone surrogates (I5: they do not survive being stored), plain lists and objects, nested no deeper than a
+ * recursion may go. Parsers let more through: msgpack has bytes, dates and 64-bit integers.
  */
-export function isJson(value: unknown, levels: number): value is Json {
+export function notJsonAt(value: unknown, levels: number): readonly string[] | undefined {
   switch (typeof value) {
     case 'string':
-      return value.isWellFormed();
+      return value.isWellFormed() ? undefined : [];
     case 'number':
-      return Number.isFinite(value);
+      return Number.isFinite(value) ? undefined : [];
     case 'boolean':
-      return true;
-    case 'object': {
-      if (value === null) return true;
-      if (levels === 0) return false;
-      if (Array.isArray(value)) return value.every((one) => isJson(one, levels - 1));
-      const prototype: unknown = Object.getPrototypeOf(value);
-      if (prototype !== Object.prototype && prototype !== null) return false;
-      return Object.entries(value).every(
-        ([key, one]) => key.isWellFormed() && (one === undefined || isJson(one, levels - 1)),
-      );
-    }
+      return undefined;
+    case 'object':
+      return value === null ? undefined : notJsonWithin(value, levels);
     default:
-      return false;
+      return [];
   }
 }
+
+function notJsonWithin(value: object, levels: number): readonly string[] | undefined {
+  if (levels === 0) return [];
+  const isList = Array.isArray(value);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (!isList && prototype !== Object.prototype && prototype !== null) return [];
+  for (const [key, one] of Object.entries(value)) {
+    if (!key.isWellFormed()) return [];
+    // A field that is undefined is one that is not there.
+    if (one === undefined && !isList) continue;
+    const keys = notJsonAt(one, levels - 1);
+    if (keys) return [key, ...keys];
+  }
+  return undefined;
+}
+
+export const isJson = (value: unknown, levels: number): value is Json => notJsonAt(value, levels) === undefined;
