@@ -8,6 +8,10 @@ export const hopsMax = 64;
 export const cascadeMessagesMax = 512;
 /** Bytes of events in one batch of one command, for the same reason. */
 export const cascadeBytesMax = 4 * 1024 * 1024;
+/** Commands of one worker's batch: they are decided in one unit, which nothing interrupts. */
+export const batchEntriesMax = 1024;
+/** Levels of lists and objects in a command's body, what carries the caller's own JSON included: what takes it apart calls itself. */
+export const bodyLevelsMax = 160;
 /** Bytes that a message of the bus needs beside an effect: its subject and headers. */
 export const effectHeadroomBytes = 4096;
 /** A command's body is recorded whole up to this; above it, its SHA-256. */

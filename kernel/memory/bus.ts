@@ -12,9 +12,11 @@ import type {
   WorkOffer,
 } from '../bus.ts';
 import type { Clock } from '../clock.ts';
-import type { Envelope, Reply } from '../envelope.ts';
+import type { Envelope, Json, Reply } from '../envelope.ts';
 import { AstraError } from '../errors.ts';
 import type { LanePosition } from '../log.ts';
+import { publicationKey } from '../publication-key.ts';
+import { batchEntries } from '../worker-batch.ts';
 
 /** What the bus calls before it carries a message: true loses it. */
 export type Loss = (kind: 'channel' | 'log' | 'work' | 'reply' | 'event' | 'heads', to: number | string) => boolean;
@@ -31,18 +33,33 @@ interface StoredEffect extends ChannelMessage {
   readonly to: Shard;
 }
 
+/** What a message costs beside its body, as far as bounds are concerned. */
+const messageOverheadBytes = 256;
+
+/** Before a publication that could not be handled comes again. */
+const ingressRetryMs = 5;
+
+export interface MemoryBusOptions {
+  readonly messageBytesMax?: number;
+  /** Bytes that all lanes may hold, and all channels. */
+  readonly streamBytesMax?: number;
+}
+
 /**
  * Messaging in memory, for tests and simulation: streams that keep order and sequences, and that can be lost, doubled,
  * wiped or rolled back. Delivery is asynchronous (one microtask a message), never re-entrant.
  */
 export class MemoryBus implements Bus {
-  readonly messageBytesMax = 8 * 1024 * 1024;
+  readonly messageBytesMax: number;
+  readonly #streamBytesMax: number;
   readonly #clock: Clock;
+  /** Undefined while there are no streams. */
   #generation: Generation | undefined;
   #sequence = 0;
   #lanes = new Map<Shard, StoredCommand[]>();
   #channels: StoredEffect[] = [];
-  #publications: Publication[] = [];
+  #bytes = { lanes: 0, channels: 0 };
+  readonly #ingress = new MemoryIngress((retry) => this.#clock.after(ingressRetryMs, retry));
   readonly #laneReaders = new Map<Shard, Reader<StoredCommand>>();
   readonly #channelReaders = new Map<Shard, Reader<StoredEffect>>();
   readonly #connectionListeners: ((state: 'lost' | 'back') => void)[] = [];
@@ -50,48 +67,67 @@ export class MemoryBus implements Bus {
   readonly #heartbeatListeners = new Set<(org: string, worker: string, payload: Uint8Array) => void>();
   readonly #statsListeners = new Set<(owner: string, stats: object) => void>();
   readonly #logListeners = new Set<(shard: Shard, message: Uint8Array) => void>();
+  #work: WorkOffer[] = [];
+  readonly #workTakers = new Set<(offer: WorkOffer) => boolean>();
   readonly #workListeners = new Set<(offer: WorkOffer) => void>();
   readonly #controlListeners = new Set<(org: string, worker: string, payload: Uint8Array) => void>();
   readonly #replyListeners = new Map<string, (reply: Reply | readonly Reply[]) => void>();
-  #ingress: ((publication: Publication) => Promise<void>) | undefined;
-  #forwarding: Promise<void> = Promise.resolve();
+  readonly #eventListeners = new Set<(events: EventMessage) => void>();
   readonly events: EventMessage[] = [];
   loses: Loss = () => false;
   up = true;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, options: MemoryBusOptions = {}) {
     this.#clock = clock;
+    this.messageBytesMax = options.messageBytesMax ?? 8 * 1024 * 1024;
+    this.#streamBytesMax = options.streamBytesMax ?? Number.POSITIVE_INFINITY;
   }
 
   async inspect(expected: Generation, lanes: ReadonlyMap<Shard, LanePosition>): Promise<BusState> {
     this.#check();
-    this.#generation ??= expected;
     const forgot = (reason: string): BusState => ({ state: 'forgot', reason, highestSequence: this.#sequence });
-    if (this.#generation !== expected) return forgot(`generation ${this.#generation}, expected ${expected}`);
+    if (this.#generation !== undefined && this.#generation !== expected)
+      return forgot(`generation ${this.#generation}, expected ${expected}`);
     for (const [shard, { sequence, time }] of lanes) {
       if (sequence === 0) continue;
       const message = this.#lanes.get(shard)?.find((stored) => stored.sequence === sequence);
       if (message?.time !== time) return forgot(`lane ${shard} has no message ${sequence} of ${time}`);
     }
+    this.#generation = expected;
     return { state: 'level', highestSequence: this.#sequence };
   }
 
   async recreate(next: Generation, beyondSequence: number): Promise<void> {
     this.#check();
+    this.#empty();
     this.#generation = next;
-    this.#sequence = Math.max(this.#sequence, beyondSequence);
-    this.#lanes = new Map();
-    this.#channels = [];
-    this.#publications = [];
+    this.#sequence = beyondSequence;
   }
 
   /** The storage is gone, as if it had never been. */
   wipe(): void {
-    this.#generation = generation(0);
+    this.#empty();
+    this.#generation = undefined;
     this.#sequence = 0;
+  }
+
+  /** The storage is as it was when this lane message was the last one. */
+  rollBack(sequence: number): void {
+    for (const [shard, lane] of this.#lanes)
+      this.#lanes.set(
+        shard,
+        lane.filter((stored) => stored.sequence <= sequence),
+      );
+    this.#channels = this.#channels.filter((message) => message.sequence <= sequence);
+    this.#sequence = sequence;
+  }
+
+  #empty(): void {
     this.#lanes = new Map();
     this.#channels = [];
-    this.#publications = [];
+    this.#work = [];
+    this.#bytes = { lanes: 0, channels: 0 };
+    this.#ingress.clear();
   }
 
   /** The connection is lost, and comes back. */
@@ -117,7 +153,7 @@ export class MemoryBus implements Bus {
     this.#check();
     const reader = new Reader<StoredCommand>(({ sequence, time, entries, replyTo, bytes }) =>
       deliver({
-        position: { generation: this.#generation as Generation, sequence, time },
+        position: { generation: from.generation, sequence, time },
         entries,
         bytes,
         ...(replyTo === undefined ? null : { replyTo }),
@@ -140,14 +176,22 @@ export class MemoryBus implements Bus {
     this.sendEntries(shard, [{ ok: true, envelope }]);
   }
 
-  /** A lane message as a worker's batch makes it. */
+  /** What a worker says: its batch, or what is none. */
+  sendBatch(shard: Shard, org: string, body: Json, replyTo?: string): void {
+    this.sendEntries(shard, batchEntries(org, body, Buffer.from(JSON.stringify(body))), replyTo);
+  }
+
+  /** A lane message. */
   sendEntries(shard: Shard, entries: readonly LaneEntry[], replyTo?: string): void {
-    this.#check();
+    const bytes = entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
+    this.#check(bytes);
+    if (this.#bytes.lanes + bytes > this.#streamBytesMax) throw streamFull();
+    this.#bytes.lanes += bytes;
     const stored: StoredCommand = {
       sequence: ++this.#sequence,
       time: String(this.#clock.now() * 1000),
       entries,
-      bytes: 100,
+      bytes,
       ...(replyTo === undefined ? null : { replyTo }),
     };
     const lane = this.#lanes.get(shard) ?? [];
@@ -157,8 +201,10 @@ export class MemoryBus implements Bus {
   }
 
   async sendChannel(to: Shard, from: Shard, n: number, envelope: Uint8Array): Promise<void> {
-    this.#check();
+    this.#check(envelope.length);
     if (this.loses('channel', to)) return;
+    if (this.#bytes.channels + envelope.length > this.#streamBytesMax) throw streamFull();
+    this.#bytes.channels += envelope.length;
     const message = { to, from, n, envelope, sequence: ++this.#sequence };
     this.#channels.push(message);
     this.#channelReaders.get(to)?.push(message);
@@ -166,11 +212,16 @@ export class MemoryBus implements Bus {
 
   async purge(shard: Shard, laneBelow: number, channelsBelow: number): Promise<void> {
     this.#check();
-    this.#lanes.set(
-      shard,
-      (this.#lanes.get(shard) ?? []).filter(({ sequence }) => sequence >= laneBelow),
-    );
-    this.#channels = this.#channels.filter((message) => message.to !== shard || message.sequence >= channelsBelow);
+    const lane = this.#lanes.get(shard) ?? [];
+    const kept = lane.filter(({ sequence }) => sequence >= laneBelow);
+    this.#lanes.set(shard, kept);
+    this.#bytes.lanes -=
+      lane.reduce((sum, { bytes }) => sum + bytes, 0) - kept.reduce((sum, { bytes }) => sum + bytes, 0);
+    this.#channels = this.#channels.filter((message) => {
+      if (message.to !== shard || message.sequence >= channelsBelow) return true;
+      this.#bytes.channels -= message.envelope.length;
+      return false;
+    });
   }
 
   reply(subject: string, replies: Reply | readonly Reply[]): void {
@@ -183,11 +234,24 @@ export class MemoryBus implements Bus {
   }
 
   async sendWork(offer: WorkOffer): Promise<void> {
-    this.#check();
+    this.#check(offer.payload.length);
     if (this.loses('work', offer.pool)) return;
     for (const listener of this.#workListeners) queueMicrotask(() => listener(offer));
+    this.#work.push(offer);
+    for (const take of this.#workTakers) this.#takeWork(take);
   }
 
+  /** Takes the offers that are kept, and those that come: all for which `take` says that it does. */
+  takeWork(take: (offer: WorkOffer) => boolean): void {
+    this.#workTakers.add(take);
+    this.#takeWork(take);
+  }
+
+  #takeWork(take: (offer: WorkOffer) => boolean): void {
+    this.#work = this.#work.filter((offer) => !take(offer));
+  }
+
+  /** Hears every offer as it comes, and leaves it there. */
   onWork(listener: (offer: WorkOffer) => void): void {
     this.#workListeners.add(listener);
   }
@@ -203,8 +267,14 @@ export class MemoryBus implements Bus {
   }
 
   async sendEvents(events: EventMessage): Promise<void> {
-    this.#check();
-    if (!this.loses('event', events.actorId)) this.events.push(events);
+    this.#check(events.payload.length);
+    if (this.loses('event', events.actorId)) return;
+    this.events.push(events);
+    for (const listener of this.#eventListeners) queueMicrotask(() => listener(events));
+  }
+
+  onEvents(listener: (events: EventMessage) => void): void {
+    this.#eventListeners.add(listener);
   }
 
   sendHeads(heads: readonly Head[]): void {
@@ -250,46 +320,35 @@ export class MemoryBus implements Bus {
   publish(publication: Omit<Publication, 'generation' | 'sequence' | 'redelivered'>): number {
     this.#check();
     const sequence = ++this.#sequence;
-    this.#publications.push({
+    this.#ingress.push({
       ...publication,
       generation: this.#generation ?? generation(1),
       sequence,
       redelivered: false,
     });
-    this.#forward();
     return sequence;
   }
 
   async openIngress(handle: (publication: Publication) => Promise<void>): Promise<Subscription> {
-    this.#ingress = handle;
-    this.#publications = this.#publications.map((publication) => ({ ...publication, redelivered: true }));
-    this.#forward();
-    return {
-      stop: async () => {
-        this.#ingress = undefined;
-        await this.#forwarding;
-      },
-    };
-  }
-
-  #forward(): void {
-    this.#forwarding = this.#forwarding.then(async () => {
-      const next = this.#publications[0];
-      if (!next || !this.#ingress) return;
-      await this.#ingress(next);
-      this.#publications.shift();
-      if (this.#publications.length > 0) this.#forward();
-    });
+    return this.#ingress.open(handle);
   }
 
   async close(): Promise<void> {
     this.up = false;
   }
 
-  #check(): void {
+  #check(bytes = 0): void {
     if (!this.up) throw new AstraError('unavailable', 'bus_unavailable', 'the bus does not answer');
+    if (bytes > this.messageBytesMax)
+      throw new AstraError('rejected', 'message_too_large', 'the message is larger than the bus carries');
   }
 }
+
+const sizeOf = (entry: LaneEntry): number =>
+  messageOverheadBytes + (entry.ok ? JSON.stringify(entry.envelope.body).length : entry.payload.length);
+
+const streamFull = (): AstraError =>
+  new AstraError('overloaded', 'stream_full', 'a stream is at its bound: retry later', { retryAfterMs: 1000 });
 
 /** Delivers in order, one at a time. */
 class Reader<T> implements Subscription {
@@ -316,5 +375,60 @@ class Reader<T> implements Subscription {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#queue.length = 0;
+  }
+}
+
+/** Publications that wait for their handling: all at once, but one at a time for each key; what fails comes again. */
+class MemoryIngress {
+  readonly #retryLater: (retry: () => void) => void;
+  #waiting: Publication[] = [];
+  readonly #keys = new Map<string, Promise<void>>();
+  #handle: ((publication: Publication) => Promise<void>) | undefined;
+
+  constructor(retryLater: (retry: () => void) => void) {
+    this.#retryLater = retryLater;
+  }
+
+  push(publication: Publication): void {
+    this.#waiting.push(publication);
+    this.#take(publication);
+  }
+
+  /** Forgets all that is not acknowledged. */
+  clear(): void {
+    this.#waiting = [];
+  }
+
+  open(handle: (publication: Publication) => Promise<void>): Subscription {
+    this.#handle = handle;
+    this.#waiting = this.#waiting.map((publication) => ({ ...publication, redelivered: true }));
+    for (const publication of this.#waiting) this.#take(publication);
+    return {
+      stop: async () => {
+        if (this.#handle === handle) this.#handle = undefined;
+        await Promise.all(this.#keys.values());
+      },
+    };
+  }
+
+  #take(publication: Publication): void {
+    const handle = this.#handle;
+    if (!handle) return;
+    const key = publicationKey(publication);
+    const done = (this.#keys.get(key) ?? Promise.resolve()).then(async () => {
+      if (this.#handle !== handle || !this.#waiting.includes(publication)) return;
+      try {
+        await handle(publication);
+        this.#waiting = this.#waiting.filter((waiting) => waiting !== publication);
+      } catch {
+        const again = { ...publication, redelivered: true };
+        this.#waiting = this.#waiting.map((waiting) => (waiting === publication ? again : waiting));
+        this.#retryLater(() => this.#take(again));
+      }
+    });
+    this.#keys.set(key, done);
+    void done.then(() => {
+      if (this.#keys.get(key) === done) this.#keys.delete(key);
+    });
   }
 }

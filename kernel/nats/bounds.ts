@@ -35,7 +35,7 @@ export const pullRetryMs = 500;
 /** Publications forwarded at once, of different actors. */
 export const ingressInFlightMax = 512;
 /** A publication that was not forwarded by then is delivered again. */
-export const ingressAckWaitMs = 30_000;
+export const ingressAckWaitMs = 10_000;
 /** Before a publication that could not be forwarded is delivered again. */
 export const ingressNakMs = 500;
 

@@ -6,7 +6,7 @@ import { AstraError } from '../errors.ts';
 import { encodeCommand } from './command-message.ts';
 import type { Wire } from './connection.ts';
 import { gatewayOrg } from './names.ts';
-import { Publisher } from './publisher.ts';
+import { isUnacknowledged, Publisher } from './publisher.ts';
 import { Replies } from './replies.ts';
 
 export interface CommandClientOptions {
@@ -44,9 +44,11 @@ export class NatsCommandClient implements CommandClient {
     try {
       await this.#publisher.publish(subject, payload, headers);
     } catch (error) {
-      forget();
-      answer.catch(() => {});
-      throw error;
+      // One that was sent may have arrived: its answer is waited for, and without one nobody knows.
+      if (!isUnacknowledged(error)) {
+        forget();
+        throw error;
+      }
     }
     const reply = await answer;
     if (Array.isArray(reply)) throw new AstraError('corrupt', 'internal', 'expected one answer, found several');

@@ -1,5 +1,7 @@
 import { headers, type Msg } from '@nats-io/nats-core';
+import { Packr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
+import { batchEntriesMax } from '../bounds.ts';
 import { generation, micros, type Position, type Shard, shard } from '../brand.ts';
 import type { Envelope, Json } from '../envelope.ts';
 import { derivedId } from '../ids.ts';
@@ -114,6 +116,54 @@ describe('a command on a lane', () => {
     expect(allows(publish, laneSubject(names, home, 'acme', 'worker'))).toBe(true);
   });
 
+  it.each([
+    ['hops that are no number', { [header.hops]: 'many' }],
+    ['hops without end', { [header.hops]: '1e9' }],
+    ['a deadline that is no number', { [header.deadline]: 'soon' }],
+    ['a subject that is not percent-encoded', { [header.subject]: '%E0%A4%A' }],
+    ['no command id', { [header.commandId]: '' }],
+  ])('with %s is none, and is told so alone', (_, fields) => {
+    const replyTo = 'astra.reply._gateway.g.1';
+    const decoded = decodeLaneMessage(
+      names,
+      messageOf(
+        laneSubject(names, home, 'acme', 'goal'),
+        {
+          [header.to]: derivedId('gl', 'a'),
+          [header.command]: 'cancel',
+          [header.commandId]: 'c',
+          [header.replyTo]: replyTo,
+          ...fields,
+        },
+        {},
+      ),
+      position,
+    );
+    expect(decoded.replyTo).toBeUndefined();
+    expect(decoded.entries).toMatchObject([{ ok: false, org: 'acme', replyTo }]);
+  });
+
+  it.each([
+    ['bytes', { a: Buffer.from('x') }],
+    ['a 64-bit integer', { a: 2n ** 60n }],
+    ['no number', { a: Number.NaN }],
+    ['lists in lists without end', Array.from({ length: 1000 }).reduce((inner) => [inner], 1)],
+  ])('with %s in its body is none', (_, body) => {
+    const h = headers();
+    h.set(header.contentType, 'application/msgpack');
+    const subject = laneSubject(names, home, 'acme', 'batch');
+    const data = new Packr({ useRecords: false }).pack(body);
+    const decoded = decodeLaneMessage(names, { subject, headers: h, data } as unknown as Msg, position);
+    expect(decoded.entries).toMatchObject([{ ok: false, reason: expect.stringContaining('expected a body in JSON') }]);
+  });
+
+  it('with half a character in its body is none', () => {
+    const subject = laneSubject(names, home, 'acme', 'batch');
+    const data = Buffer.from('["\\ud800"]');
+    const { entries } = decodeLaneMessage(names, { subject, data } as unknown as Msg, position);
+    expect(entries).toMatchObject([{ ok: false, reason: expect.stringContaining('expected a body in JSON') }]);
+  });
+
   it('may be answered under the reply subjects alone, a worker’s under its org’s', () => {
     const replyTo = (subject: string, to: string) =>
       decodeLaneMessage(names, messageOf(subject, { [header.replyTo]: to }, []), position).replyTo;
@@ -135,6 +185,12 @@ describe('a batch', () => {
     expect(entries[0]).toMatchObject({
       envelope: { to: { org: 'acme', type: 'task', id: 'gl_x.t' }, verb: 'claim', principal: 'worker:wk_1' },
     });
+  });
+
+  it('holds no more than is decided at once', () => {
+    const entry = { to: 'gl_x.t', command: 'claim', id: 'c1', body: { worker: 'wk_1', attempt: 1 } };
+    expect(batch(Array.from({ length: batchEntriesMax }, () => entry))).toHaveLength(batchEntriesMax);
+    expect(batch(Array.from({ length: batchEntriesMax + 1 }, () => entry))).toMatchObject([{ ok: false, org: 'acme' }]);
   });
 
   it.each([{}, [], 'text', null])('that is none is one bad entry: %j', (body) => {

@@ -1,8 +1,11 @@
 import { headers, type Msg, type MsgHdrs } from '@nats-io/nats-core';
-import type { Micros, Position, Shard } from '../brand.ts';
-import type { LaneEntry, LaneMessage } from '../bus.ts';
+import { bodyLevelsMax, hopsMax } from '../bounds.ts';
+import { micros, type Position, type Shard } from '../brand.ts';
+import type { LaneMessage } from '../bus.ts';
 import { unpack } from '../codec.ts';
 import type { Envelope, Json } from '../envelope.ts';
+import { isJson } from '../json.ts';
+import { batchEntries } from '../worker-batch.ts';
 import { laneSubject, type Names } from './names.ts';
 
 /**
@@ -32,8 +35,6 @@ export const header = {
 export const batchToken = 'batch';
 const workerToken = 'worker';
 const insideToken = 'inside';
-
-const workerVerbs = new Set(['claim', 'decline', 'refuse', 'progress', 'complete', 'fail']);
 
 /** Verbs a worker sends to its own actor. */
 const registrationVerbs = new Set(['register', 'drain', 'stop']);
@@ -69,13 +70,15 @@ function insideSubject(names: Names, shard: Shard, { to }: Envelope): string {
   return to.type === workerToken ? `${subject}.${insideToken}` : subject;
 }
 
-/** The body of a message by its Content-Type: JSON, or msgpack. Throws what the parser throws. */
+/** The body of a message by its Content-Type: JSON, or msgpack. Throws what the parser throws, or that it is no JSON. */
 export function readBody(message: { data: Uint8Array }, contentType: string): Json {
-  if (message.data.length === 0) return null;
-  if (/^application\/(x-)?msgpack/.test(contentType)) return unpack(message.data) as Json;
-  return JSON.parse(
-    Buffer.from(message.data.buffer, message.data.byteOffset, message.data.length).toString('utf8'),
-  ) as Json;
+  const { buffer, byteOffset, length } = message.data;
+  if (length === 0) return null;
+  const body: unknown = /^application\/(x-)?msgpack/.test(contentType)
+    ? unpack(message.data)
+    : JSON.parse(Buffer.from(buffer, byteOffset, length).toString('utf8'));
+  if (!isJson(body, bodyLevelsMax)) throw new RangeError('expected JSON values, nested less deeply');
+  return body;
 }
 
 /** Where an answer may go: under the reply subjects alone, so that nobody makes the kernel publish elsewhere. */
@@ -92,25 +95,23 @@ export function decodeLaneMessage(names: Names, message: Msg, position: LaneMess
   const bytes = message.data.length;
   const trusted = type !== batchToken && (type !== workerToken || sender === insideToken);
   const replyTo = allowedReply(names, get(header.replyTo), trusted ? undefined : org);
+  const together = type === batchToken && replyTo !== undefined ? { replyTo } : null;
+  const own = type !== batchToken && replyTo !== undefined ? { replyTo } : null;
   const bad = (reason: string): LaneMessage => ({
     position,
     bytes,
-    entries: [{ ok: false, reason, org, payload: message.data }],
-    ...(replyTo === undefined ? null : { replyTo }),
+    entries: [{ ok: false, reason, org, payload: message.data, ...own }],
+    ...together,
   });
   let body: Json;
   try {
     body = readBody(message, get(header.contentType) ?? 'application/json');
   } catch {
-    return bad('expected a body in JSON, or in msgpack with Content-Type application/msgpack');
+    return bad(
+      `expected a body in JSON, or in msgpack with Content-Type application/msgpack, nested at most ${bodyLevelsMax} deep`,
+    );
   }
-  if (type === batchToken)
-    return {
-      position,
-      bytes,
-      entries: batchEntries(org, body, message.data),
-      ...(replyTo === undefined ? null : { replyTo }),
-    };
+  if (type === batchToken) return { position, bytes, entries: batchEntries(org, body, message.data), ...together };
   const to = get(header.to);
   const verb = get(header.command);
   const id = get(header.commandId);
@@ -122,7 +123,7 @@ export function decodeLaneMessage(names: Names, message: Msg, position: LaneMess
     verb,
     id,
     body,
-    ...(replyTo === undefined ? null : { replyTo }),
+    ...own,
     ...(traceparent === undefined ? null : { traceparent }),
   };
   if (!trusted) {
@@ -131,55 +132,39 @@ export function decodeLaneMessage(names: Names, message: Msg, position: LaneMess
     const envelope: Envelope = { ...common, principal: `worker:${to}`, correlationId: id, hops: 0 };
     return { position, bytes, entries: [{ ok: true, envelope }] };
   }
+  const hops = wholeOf(get(header.hops)) ?? 0;
+  const deadline = wholeOf(get(header.deadline));
+  const subject = percentDecoded(get(header.subject));
+  if (!(hops <= hopsMax + 1) || Number.isNaN(deadline) || subject === malformed)
+    return bad(`expected whole numbers in ${header.hops} and ${header.deadline}, ${header.subject} percent-encoded`);
   const keyed = get(header.keyed);
-  const deadline = get(header.deadline);
-  const subject = get(header.subject);
   const causation = get(header.causation);
   const fingerprint = get(header.fingerprint);
   const envelope: Envelope = {
     ...common,
     principal: get(header.principal) ?? 'unknown',
     correlationId: get(header.correlation) ?? id,
-    hops: Number(get(header.hops) ?? 0),
+    hops,
     ...(keyed === 'command' || keyed === 'create' ? { keyed } : null),
     ...(fingerprint === undefined ? null : { fingerprint }),
-    ...(deadline === undefined ? null : { deadline: Number(deadline) as Micros }),
+    ...(deadline === undefined ? null : { deadline: micros(deadline) }),
     ...(causation === undefined ? null : { causationId: causation as Position }),
-    ...(subject === undefined ? null : { subject: decodeURIComponent(subject) }),
+    ...(subject === undefined ? null : { subject }),
   };
   return { position, bytes, entries: [{ ok: true, envelope }] };
 }
 
-const isRecord = (value: unknown): value is { readonly [key: string]: unknown } =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** NaN for a text that is no whole number. */
+const wholeOf = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
 
-function batchEntries(org: string, body: Json, payload: Uint8Array): readonly LaneEntry[] {
-  if (!Array.isArray(body) || body.length === 0)
-    return [{ ok: false, reason: 'expected a batch: a list of { to, command, id, body }', org, payload }];
-  return body.map((entry: unknown): LaneEntry => {
-    const bad = (reason: string): LaneEntry => ({
-      ok: false,
-      reason,
-      org,
-      payload: Buffer.from(JSON.stringify(entry)),
-    });
-    if (!isRecord(entry)) return bad('expected an entry { to, command, id, body }');
-    const { to, command, id, body: inner } = entry;
-    if (typeof to !== 'string' || typeof command !== 'string' || typeof id !== 'string' || !isRecord(inner))
-      return bad('expected an entry { to, command, id, body } with text, text, text and an object');
-    if (!workerVerbs.has(command)) return bad(`expected one of ${[...workerVerbs].join(', ')}, found ${command}`);
-    const worker = typeof inner['worker'] === 'string' ? inner['worker'] : 'unknown';
-    return {
-      ok: true,
-      envelope: {
-        to: { org, type: 'task', id: to },
-        verb: command,
-        id,
-        body: inner as Json,
-        principal: `worker:${worker}`,
-        correlationId: id,
-        hops: 0,
-      },
-    };
-  });
+const malformed = Symbol('malformed');
+
+function percentDecoded(text: string | undefined): string | typeof malformed | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return malformed;
+  }
 }

@@ -1,3 +1,4 @@
+import { nuid } from '@nats-io/nats-core';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { pingMs, reconnectMs, requestMs } from './bounds.ts';
 import { natsError } from './errors.ts';
@@ -20,10 +21,11 @@ export interface NatsOptions {
 export interface Wire {
   readonly nc: NatsConnection;
   readonly names: Names;
-  /** Unique to this connection's user: what it may hear. */
+  /** Where this connection alone hears what is for it: under the inboxes of its user. */
   readonly inbox: string;
   readonly connected: () => boolean;
-  readonly onConnection: (listener: (state: 'lost' | 'back') => void) => void;
+  /** Calls back on every loss of the connection and on every return of it; returns how to call it off. */
+  readonly onConnection: (listener: (state: 'lost' | 'back') => void) => () => void;
 }
 
 /**
@@ -31,7 +33,8 @@ export interface Wire {
  * first one cannot be made.
  */
 export async function openWire(options: NatsOptions): Promise<Wire> {
-  const inbox = `_INBOX.${options.user ?? 'any'}`;
+  // Processes of one user have subscriptions of one user's permissions; their pids may be the same, in containers.
+  const inbox = `_INBOX.${options.user ?? 'any'}.${nuid.next()}`;
   let nc: NatsConnection;
   try {
     const url = options.url.split(',').map((one) => new URL(one));
@@ -55,7 +58,7 @@ export async function openWire(options: NatsOptions): Promise<Wire> {
     throw natsError(error);
   }
   let connected = true;
-  const listeners: ((state: 'lost' | 'back') => void)[] = [];
+  const listeners = new Set<(state: 'lost' | 'back') => void>();
   void (async () => {
     for await (const status of nc.status()) {
       if (status.type !== 'disconnect' && status.type !== 'reconnect') continue;
@@ -69,7 +72,8 @@ export async function openWire(options: NatsOptions): Promise<Wire> {
     names: namesOf(options.subjectRoot, options.streamPrefix),
     connected: () => connected && !nc.isClosed(),
     onConnection: (listener) => {
-      listeners.push(listener);
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
     },
   };
 }

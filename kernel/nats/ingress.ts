@@ -1,11 +1,20 @@
-import { AckPolicy, DeliverPolicy, type JetStreamManager, type JsMsg, jetstream } from '@nats-io/jetstream';
+import {
+  AckPolicy,
+  type ConsumerMessages,
+  DeliverPolicy,
+  type JetStreamManager,
+  type JsMsg,
+  jetstream,
+} from '@nats-io/jetstream';
 import { nanos } from '@nats-io/nats-core';
 import type { Generation } from '../brand.ts';
 import type { Publication, Subscription } from '../bus.ts';
+import { publicationKey } from '../publication-key.ts';
 import { ingressAckWaitMs, ingressInFlightMax, ingressNakMs, readerRetryMs } from './bounds.ts';
 import { allowedReply, header } from './command-message.ts';
 import type { Wire } from './connection.ts';
 import { isMissing } from './errors.ts';
+import { generationOf } from './streams.ts';
 
 const durable = 'forwarder';
 
@@ -16,37 +25,37 @@ const durable = 'forwarder';
 export class Ingress implements Subscription {
   readonly #wire: Wire;
   readonly #jsm: JetStreamManager;
-  readonly #generation: () => Generation;
   readonly #handle: (publication: Publication) => Promise<void>;
   readonly #onTrouble: (message: string, cause: unknown) => void;
   readonly #tails = new Map<string, Promise<void>>();
   #inFlight = 0;
   #stopped = false;
-  #messages: { stop(): void } | undefined;
+  #messages: ConsumerMessages | undefined;
+  #running: Promise<void> = Promise.resolve();
   #room: (() => void) | undefined;
 
   constructor(
     wire: Wire,
     jsm: JetStreamManager,
-    generation: () => Generation,
     handle: (publication: Publication) => Promise<void>,
     onTrouble: (message: string, cause: unknown) => void,
   ) {
     this.#wire = wire;
     this.#jsm = jsm;
-    this.#generation = generation;
     this.#handle = handle;
     this.#onTrouble = onTrouble;
   }
 
   start(): void {
-    void this.#run();
+    this.#running = this.#run();
   }
 
   async #run(): Promise<void> {
     const stream = this.#wire.names.in;
     while (!this.#stopped) {
       try {
+        const generation = await generationOf(this.#jsm, stream);
+        if (generation === undefined) throw new Error(`stream ${stream} is not there`);
         await this.#jsm.consumers.info(stream, durable).catch(async (error: unknown) => {
           if (!isMissing(error)) throw error;
           await this.#jsm.consumers.add(stream, {
@@ -58,12 +67,19 @@ export class Ingress implements Subscription {
           });
         });
         const consumer = await jetstream(this.#wire.nc).consumers.get(stream, durable);
-        const messages = await consumer.consume({ max_messages: ingressInFlightMax });
+        // It ends when the stream is made anew: then the durable is, too.
+        const messages = await consumer.consume({
+          max_messages: ingressInFlightMax,
+          abort_on_missing_resource: true,
+        });
         this.#messages = messages;
+        if (this.#stopped) await messages.close();
         for await (const message of messages) {
-          if (this.#stopped) return;
-          this.#take(message);
-          if (this.#inFlight >= ingressInFlightMax) await new Promise<void>((resolve) => (this.#room = resolve));
+          // Handed out, but not begun: whoever is next need not wait for it.
+          if (this.#stopped) message.nak();
+          else this.#take(message, generation);
+          if (this.#inFlight >= ingressInFlightMax && !this.#stopped)
+            await new Promise<void>((resolve) => (this.#room = resolve));
         }
       } catch (cause) {
         if (this.#stopped) return;
@@ -73,7 +89,7 @@ export class Ingress implements Subscription {
     }
   }
 
-  #take(message: JsMsg): void {
+  #take(message: JsMsg, generation: Generation): void {
     const [, , org = '', ...verb] = message.subject.split('.');
     const get = (name: string): string | undefined => message.headers?.get(name) || undefined;
     const idempotencyKey = get(header.idempotencyKey);
@@ -84,14 +100,14 @@ export class Ingress implements Subscription {
       verb: verb.join('.'),
       contentType: get(header.contentType) ?? 'application/json',
       payload: message.data,
-      generation: this.#generation(),
+      generation,
       sequence: message.info.streamSequence,
       redelivered: message.redelivered,
       ...(idempotencyKey === undefined ? null : { idempotencyKey }),
       ...(replyTo === undefined ? null : { replyTo }),
       ...(traceparent === undefined ? null : { traceparent }),
     };
-    const key = `${org}/${verb.length > 2 ? verb.slice(2).join('.') : (idempotencyKey ?? message.info.streamSequence)}`;
+    const key = publicationKey(publication);
     this.#inFlight++;
     const done = (this.#tails.get(key) ?? Promise.resolve())
       .then(() => this.#handle(publication))
@@ -102,6 +118,8 @@ export class Ingress implements Subscription {
           message.nak(ingressNakMs);
         },
       )
+      // Who cannot even say so hears of it again when its time is over.
+      .catch((cause: unknown) => this.#onTrouble('a publication could not be acknowledged: it comes again', cause))
       .finally(() => {
         this.#inFlight--;
         if (this.#tails.get(key) === done) this.#tails.delete(key);
@@ -113,8 +131,11 @@ export class Ingress implements Subscription {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#messages?.stop();
     this.#room?.();
+    await this.#messages?.close();
+    await this.#running;
     await Promise.all(this.#tails.values());
+    // The server knows that nobody asks any more before anybody else does.
+    if (this.#wire.connected()) await this.#wire.nc.flush().catch(() => {});
   }
 }

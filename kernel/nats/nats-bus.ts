@@ -24,7 +24,7 @@ import { Ingress } from './ingress.ts';
 import { channelSubject, workDurable, workSubject } from './names.ts';
 import { Publisher } from './publisher.ts';
 import { Reader } from './reader.ts';
-import { inspectStreams, recreateStreams, type StreamOptions } from './streams.ts';
+import { generationOf, inspectStreams, recreateStreams, type StreamOptions } from './streams.ts';
 
 const channelNumber = 'Astra-N';
 
@@ -50,6 +50,10 @@ export class NatsBus implements Bus {
     this.#streams = streams;
     this.#onTrouble = onTrouble;
     this.#publisher = new Publisher(wire);
+    // What the server forgot while we were away is asked about again.
+    wire.onConnection((state) => {
+      if (state === 'back') this.#routes = new Map();
+    });
     this.messageBytesMax = wire.nc.info?.max_payload ?? 1024 * 1024;
   }
 
@@ -64,9 +68,7 @@ export class NatsBus implements Bus {
 
   async inspect(generation: Generation, lanes: ReadonlyMap<Shard, LanePosition>): Promise<BusState> {
     const state = await this.#api(() => inspectStreams(this.#jsm, this.#wire.names, generation, lanes, this.#streams));
-    // What the server forgot while we were away is asked about again.
-    this.#routes = new Map();
-    this.#generation = generation;
+    if (state.state === 'level') this.#generation = generation;
     return state;
   }
 
@@ -92,20 +94,23 @@ export class NatsBus implements Bus {
         filter: `${names.root}.cmd.${shard}.>`,
         after: from.sequence,
         onTrouble: this.#onTrouble,
+        isCurrent: () => this.#isOf(names.cmd, from.generation),
         deliver: ({ message, sequence, time }) =>
-          deliver(decodeLaneMessage(names, message, { generation: this.#generation, sequence, time })),
+          deliver(decodeLaneMessage(names, message, { generation: from.generation, sequence, time })),
       }),
     );
   }
 
   async openChannels(to: Shard, deliver: (message: ChannelMessage) => void | Promise<void>): Promise<Subscription> {
     const { names } = this.#wire;
+    const generation = this.#generation;
     return this.#api(() =>
       Reader.open(this.#wire, this.#jsm, {
         stream: names.chan,
         filter: `${names.root}.chan.${to}.*`,
         after: 0,
         onTrouble: this.#onTrouble,
+        isCurrent: () => this.#isOf(names.chan, generation),
         deliver: ({ message, sequence }) =>
           deliver({
             from: asShard(Number(message.subject.slice(message.subject.lastIndexOf('.') + 1))),
@@ -115,6 +120,10 @@ export class NatsBus implements Bus {
           }),
       }),
     );
+  }
+
+  async #isOf(stream: string, generation: Generation): Promise<boolean> {
+    return (await generationOf(this.#jsm, stream)) === generation;
   }
 
   async sendCommand(shard: Shard, envelope: Envelope): Promise<void> {
@@ -203,7 +212,9 @@ export class NatsBus implements Bus {
   }
 
   async onHeads(listener: (heads: readonly Head[]) => void): Promise<Subscription> {
-    return listenHeads(this.#wire, listener);
+    const subscription = listenHeads(this.#wire, listener);
+    await this.#wire.nc.flush();
+    return subscription;
   }
 
   async onHeartbeat(listener: (org: string, worker: string, payload: Uint8Array) => void): Promise<Subscription> {
@@ -213,6 +224,7 @@ export class NatsBus implements Bus {
         listener(org, worker, message.data);
       },
     });
+    await this.#wire.nc.flush();
     return { stop: async () => subscription.unsubscribe() };
   }
 
@@ -221,7 +233,7 @@ export class NatsBus implements Bus {
   }
 
   async openIngress(handle: (publication: Publication) => Promise<void>): Promise<Subscription> {
-    const ingress = new Ingress(this.#wire, this.#jsm, () => this.#generation, handle, this.#onTrouble);
+    const ingress = new Ingress(this.#wire, this.#jsm, handle, this.#onTrouble);
     ingress.start();
     return ingress;
   }

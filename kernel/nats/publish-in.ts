@@ -37,7 +37,6 @@ export class InPublisher {
     h.set(header.replyTo, replyTo);
     if (options.idempotencyKey !== undefined) h.set(header.idempotencyKey, options.idempotencyKey);
     if (options.traceparent !== undefined) h.set(header.traceparent, options.traceparent);
-    answer.catch(() => {});
     try {
       const sequence = await this.#publisher.publish(
         `${this.#wire.names.root}.in.${this.#org}.${verb}`,

@@ -10,6 +10,8 @@ interface Pending {
   readonly deadlineMs: number;
 }
 
+let publishers = 0;
+
 /**
  * JetStream publishes with their PubAcks, many in flight at once: one subscription hears all the acknowledgements, and
  * order on the wire is the order of calls.
@@ -20,20 +22,24 @@ export class Publisher {
   readonly #prefix: string;
   readonly #pending = new Map<string, Pending>();
   readonly #sweep: NodeJS.Timeout;
+  readonly #unlisten: () => void;
   #counter = 0;
 
   constructor(wire: Wire) {
     this.#wire = wire;
-    this.#prefix = `${wire.inbox}.ack${process.pid}${Math.trunc(performance.now() * 1000)}.`;
+    this.#prefix = `${wire.inbox}.ack${++publishers}.`;
     this.#subscription = wire.nc.subscribe(`${this.#prefix}*`, { callback: (_error, message) => this.#acked(message) });
     this.#sweep = setInterval(() => this.#expire(), sweepMs);
     this.#sweep.unref();
-    wire.onConnection((state) => {
+    this.#unlisten = wire.onConnection((state) => {
       if (state === 'lost') this.#failAll('the connection to NATS was lost before the message was acknowledged');
     });
   }
 
-  /** Resolves with the stream's sequence once the message is stored. Throws `unavailable`, `overloaded` or `rejected`. */
+  /**
+   * Resolves with the stream's sequence once the message is stored. Throws `unavailable`, `overloaded` or `rejected`;
+   * {@link isUnacknowledged} tells when it may have been stored all the same.
+   */
   publish(subject: string, payload: Uint8Array, headers?: MsgHdrs): Promise<number> {
     if (!this.#wire.connected())
       return Promise.reject(new AstraError('unavailable', 'bus_unavailable', 'there is no connection to NATS'));
@@ -76,21 +82,27 @@ export class Publisher {
       // Deadlines are in order of calls.
       if (deadlineMs > now) return;
       this.#pending.delete(token);
-      reject(
-        new AstraError('unavailable', 'bus_unavailable', `the message was not acknowledged within ${pubAckMs} ms`),
-      );
+      reject(unacknowledged(`the message was not acknowledged within ${pubAckMs} ms`));
     }
   }
 
   #failAll(reason: string): void {
     const all = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { reject } of all) reject(new AstraError('unavailable', 'bus_unavailable', reason));
+    for (const { reject } of all) reject(unacknowledged(reason));
   }
 
   close(): void {
     clearInterval(this.#sweep);
+    this.#unlisten();
     this.#failAll('the connection to NATS is closed');
     this.#subscription.unsubscribe();
   }
 }
+
+const code = 'publish_unacknowledged';
+
+const unacknowledged = (detail: string): AstraError => new AstraError('unavailable', code, detail);
+
+/** Whether the message was sent, and only its acknowledgement is missing. */
+export const isUnacknowledged = (error: unknown): boolean => error instanceof AstraError && error.code === code;

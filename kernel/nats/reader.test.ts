@@ -14,7 +14,7 @@ function scriptedServer() {
       return { unsubscribe: () => {} };
     },
   };
-  const wire = { nc, inbox: '_INBOX.test', connected: () => true, onConnection: () => {} } as unknown as Wire;
+  const wire = { nc, inbox: '_INBOX.test', connected: () => true, onConnection: () => () => {} } as unknown as Wire;
   const jsm = { consumers: { add: async () => ({}) } } as unknown as JetStreamManager;
   const deliver = (n: number) =>
     push?.(null, { reply: `$JS.ACK.stream.consumer.1.${n}.${n}.1700000000000000000.0` } as Msg);

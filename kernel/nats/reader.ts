@@ -18,10 +18,19 @@ export interface ReaderOptions {
   /** Goes on behind this sequence; 0 from the oldest; `new` from now on. */
   readonly after: number | 'new';
   readonly deliver: (message: StreamMessage) => void | Promise<void>;
+  /** Whether the stream still is the one that was to be read: asked of every consumer, before anything of it is delivered. */
+  readonly isCurrent?: () => Promise<boolean>;
   readonly onTrouble?: (message: string, cause: unknown) => void;
 }
 
 let readers = 0;
+
+/** The stream was made anew since it was to be read. */
+class OtherStream extends Error {
+  constructor() {
+    super('expected the stream of before, found another of its name');
+  }
+}
 
 /**
  * Reads a stream in order and without a hole, through an ephemeral consumer without acks (docs/architecture.md, "The bus may
@@ -34,6 +43,8 @@ export class Reader implements Subscription {
   readonly #options: ReaderOptions;
   readonly #name: string;
   #last: number | 'new';
+  /** What it was before the message that is being dealt with. */
+  #before: number | 'new';
   #life = 0;
   #subscription: NatsSubscription | undefined;
   #queue: Msg[] = [];
@@ -42,20 +53,24 @@ export class Reader implements Subscription {
   #heardMs = performance.now();
   #stopped = false;
   #opening = false;
+  /** The consumer is known to be of the right stream. */
+  #verified = false;
   readonly #watch: NodeJS.Timeout;
+  readonly #unlisten: () => void;
 
   private constructor(wire: Wire, jsm: JetStreamManager, options: ReaderOptions) {
     this.#wire = wire;
     this.#jsm = jsm;
     this.#options = options;
     this.#last = options.after;
-    this.#name = `${wire.inbox}.read${process.pid}x${++readers}`;
+    this.#before = options.after;
+    this.#name = `${wire.inbox}.read${++readers}`;
     this.#watch = setInterval(() => {
       if (performance.now() - this.#heardMs > readerSilenceMs && wire.connected())
         void this.#reopen('its consumer is silent');
     }, readerHeartbeatMs);
     this.#watch.unref();
-    wire.onConnection((state) => {
+    this.#unlisten = wire.onConnection((state) => {
       if (state === 'back') void this.#reopen(undefined);
     });
   }
@@ -84,6 +99,7 @@ export class Reader implements Subscription {
     this.#subscription?.unsubscribe();
     this.#queue = [];
     this.#consumerSequence = 0;
+    this.#verified = false;
     this.#heardMs = performance.now();
     const subject = `${this.#name}.${life}`;
     this.#subscription = this.#wire.nc.subscribe(subject, {
@@ -91,7 +107,7 @@ export class Reader implements Subscription {
         if (life !== this.#life || this.#stopped) return;
         this.#heardMs = performance.now();
         this.#queue.push(message);
-        if (!this.#draining) void this.#drain();
+        this.#look();
       },
     });
     const last = this.#last;
@@ -111,6 +127,15 @@ export class Reader implements Subscription {
           ? { deliver_policy: DeliverPolicy.All }
           : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: last + 1 }),
     });
+    // Asked once the consumer stands: it is of the stream that is there now, or of none.
+    if (this.#options.isCurrent && !(await this.#options.isCurrent())) throw new OtherStream();
+    if (life !== this.#life) return;
+    this.#verified = true;
+    this.#look();
+  }
+
+  #look(): void {
+    if (this.#verified && !this.#draining) void this.#drain();
   }
 
   async #reopen(reason: string | undefined): Promise<void> {
@@ -121,13 +146,16 @@ export class Reader implements Subscription {
         `a reader of ${this.#options.filter} goes on with a new consumer: ${reason}`,
         undefined,
       );
-    while (!this.#stopped) {
+    for (let first = true; !this.#stopped; first = false) {
       try {
         await this.#open();
         break;
       } catch (cause) {
-        this.#options.onTrouble?.(`a reader of ${this.#options.filter} could not be opened: trying again`, cause);
-        await new Promise((resolve) => setTimeout(resolve, readerRetryMs));
+        if (first)
+          this.#options.onTrouble?.(`a reader of ${this.#options.filter} could not be opened: trying again`, cause);
+        // What was made anew is not what was read: whoever reads has to open it as such.
+        if (cause instanceof OtherStream) await this.stop();
+        else await new Promise((resolve) => setTimeout(resolve, readerRetryMs));
       }
     }
     this.#opening = false;
@@ -137,12 +165,19 @@ export class Reader implements Subscription {
   async #drain(): Promise<void> {
     this.#draining = true;
     try {
-      while (!this.#stopped) {
+      while (!this.#stopped && this.#verified) {
         const message = this.#queue.shift();
         if (!message) return;
         const held = this.#take(message);
         if (held) await held;
       }
+    } catch (cause) {
+      // It was not dealt with, so it is not behind us: it comes again.
+      this.#queue = [];
+      this.#verified = false;
+      this.#last = this.#before;
+      this.#options.onTrouble?.(`a message of ${this.#options.filter} could not be dealt with`, cause);
+      setTimeout(() => void this.#reopen('its message is read again'), readerRetryMs).unref();
     } finally {
       this.#draining = false;
     }
@@ -174,6 +209,7 @@ export class Reader implements Subscription {
     }
     this.#consumerSequence++;
     this.#last = Number(sequence);
+    this.#before = this.#last - 1;
     return this.#options.deliver({ message, sequence: this.#last, time: time as string });
   }
 
@@ -181,6 +217,7 @@ export class Reader implements Subscription {
     this.#stopped = true;
     this.#life++;
     clearInterval(this.#watch);
+    this.#unlisten();
     this.#subscription?.unsubscribe();
     this.#queue = [];
   }

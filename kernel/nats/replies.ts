@@ -40,6 +40,8 @@ export class Replies {
     const answer = new Promise<Reply | readonly Reply[]>((resolve, reject) => {
       this.#waiting.set(token, { resolve, reject, deadlineMs: performance.now() + timeoutMs });
     });
+    // It may fail before anybody waits for it: while the command is still being sent.
+    answer.catch(() => {});
     return { replyTo: this.#prefix + token, answer, forget: () => void this.#waiting.delete(token) };
   }
 

@@ -7,7 +7,7 @@ import {
   type StreamInfo,
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/nats-core';
-import type { Generation, Shard } from '../brand.ts';
+import { type Generation, generation, type Shard } from '../brand.ts';
 import type { BusState } from '../bus.ts';
 import type { LanePosition } from '../log.ts';
 import { eventAgeMs, logAgeMs, streamBytes } from './bounds.ts';
@@ -27,14 +27,14 @@ export interface StreamOptions {
 type Definition = Partial<StreamConfig> & { name: string };
 
 /** The streams (docs/nats.md, "Streams"). */
-export function definitions(names: Names, generation: Generation, options: StreamOptions): readonly Definition[] {
+export function definitions(names: Names, of: Generation, options: StreamOptions): readonly Definition[] {
   const { root } = names;
   const bytes = { ...streamBytes, ...options.bytes };
   const common = {
     storage: StorageType.File,
     num_replicas: options.replicas ?? 1,
     duplicate_window: leastDuplicateWindow,
-    metadata: { [generationKey]: String(generation) },
+    metadata: { [generationKey]: String(of) },
   };
   const queue = { ...common, retention: RetentionPolicy.Workqueue, discard: DiscardPolicy.New };
   const input = { ...common, retention: RetentionPolicy.Limits, discard: DiscardPolicy.New };
@@ -65,6 +65,12 @@ async function infoOf(jsm: JetStreamManager, name: string): Promise<StreamInfo |
   }
 }
 
+/** The generation of a stream; undefined when it is not there. */
+export async function generationOf(jsm: JetStreamManager, name: string): Promise<Generation | undefined> {
+  const text = (await infoOf(jsm, name))?.config.metadata?.[generationKey];
+  return text === undefined ? undefined : generation(Number(text));
+}
+
 /**
  * Whether the bus still knows what the log has consumed: every stream there, of this generation, and each lane's last
  * message the one that was seen, by its time. Streams that are missing before anything was consumed are made.
@@ -72,11 +78,11 @@ async function infoOf(jsm: JetStreamManager, name: string): Promise<StreamInfo |
 export async function inspectStreams(
   jsm: JetStreamManager,
   names: Names,
-  generation: Generation,
+  expected: Generation,
   lanes: ReadonlyMap<Shard, LanePosition>,
   options: StreamOptions,
 ): Promise<BusState> {
-  const wanted = definitions(names, generation, options);
+  const wanted = definitions(names, expected, options);
   const infos = new Map<string, StreamInfo>();
   await Promise.all(
     wanted.map(async ({ name }) => {
@@ -87,9 +93,9 @@ export async function inspectStreams(
   const highestSequence = Math.max(0, ...[...infos.values()].map(({ state }) => state.last_seq));
   const forgot = (reason: string): BusState => ({ state: 'forgot', reason, highestSequence });
   for (const [name, { config }] of infos)
-    if (config.metadata?.[generationKey] !== String(generation))
+    if (config.metadata?.[generationKey] !== String(expected))
       return forgot(
-        `stream ${name} is of generation ${config.metadata?.[generationKey] ?? 'none'}, expected ${generation}`,
+        `stream ${name} is of generation ${config.metadata?.[generationKey] ?? 'none'}, expected ${expected}`,
       );
   const consumed = [...lanes].filter(([, { sequence }]) => sequence > 0);
   const missing = wanted.filter(({ name }) => !infos.has(name));
@@ -125,15 +131,22 @@ export function nanosOf(timestamp: string): string {
   return String(seconds * 1_000_000_000n + BigInt((match[2] ?? '').padEnd(9, '0')));
 }
 
-/** Deletes and makes every stream, empty, with this generation, and with sequences beyond `beyondSequence`. */
+/**
+ * Deletes and makes every stream, empty, with this generation, and with sequences beyond `beyondSequence`. IN comes last:
+ * what is published there is forwarded to streams that stay.
+ */
 export async function recreateStreams(
   jsm: JetStreamManager,
   names: Names,
-  generation: Generation,
+  next: Generation,
   beyondSequence: number,
   options: StreamOptions,
 ): Promise<void> {
-  for (const definition of definitions(names, generation, options)) {
+  const all = definitions(names, next, options);
+  for (const definition of [
+    ...all.filter(({ name }) => name !== names.in),
+    ...all.filter(({ name }) => name === names.in),
+  ]) {
     await jsm.streams.delete(definition.name).catch((error: unknown) => {
       if (!isMissing(error)) throw error;
     });

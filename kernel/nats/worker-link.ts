@@ -10,7 +10,7 @@ import { pullExpiresMs, pullMessagesMax, pullRetryMs } from './bounds.ts';
 import { batchToken, header } from './command-message.ts';
 import type { Wire } from './connection.ts';
 import { laneSubject, workDurable } from './names.ts';
-import { Publisher } from './publisher.ts';
+import { isUnacknowledged, Publisher } from './publisher.ts';
 import { Replies } from './replies.ts';
 
 export interface WorkerLinkOptions {
@@ -125,9 +125,11 @@ export class NatsWorkerLink implements WorkerLink {
     try {
       await this.#publisher.publish(subject, Buffer.from(JSON.stringify(body)), h);
     } catch (error) {
-      forget();
-      answer.catch(() => {});
-      throw error;
+      // One that was sent may have arrived: its answer is waited for, and without one nobody knows.
+      if (!isUnacknowledged(error)) {
+        forget();
+        throw error;
+      }
     }
     return answer;
   }
@@ -171,6 +173,7 @@ class Puller {
   readonly #options: PullOptions;
   readonly #inbox: string;
   #subscription: NatsSubscription | undefined;
+  #unlisten: () => void = () => {};
   /** Messages of the standing request that have not come; 0: no request stands. */
   #asked = 0;
   #deadline: NodeJS.Timeout | undefined;
@@ -181,12 +184,12 @@ class Puller {
     this.#wire = wire;
     this.#durable = durable;
     this.#options = options;
-    this.#inbox = `${wire.inbox}.pull${process.pid}x${++pulls}`;
+    this.#inbox = `${wire.inbox}.pull${++pulls}`;
   }
 
   start(): void {
     this.#subscription = this.#wire.nc.subscribe(this.#inbox, { callback: (_error, message) => this.#heard(message) });
-    this.#wire.onConnection((state) => {
+    this.#unlisten = this.#wire.onConnection((state) => {
       if (state !== 'back') return;
       this.#asked = 0;
       this.wake();
@@ -196,6 +199,7 @@ class Puller {
 
   stop(): void {
     this.#stopped = true;
+    this.#unlisten();
     clearTimeout(this.#deadline);
     clearTimeout(this.#retry);
     this.#subscription?.unsubscribe();
