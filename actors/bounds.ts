@@ -64,6 +64,8 @@ export const backoffMaxMs = 24 * hourMs;
 export const timeoutMarginMs = 10_000;
 /** A queued attempt that nobody claimed is offered again. */
 export const reofferMs = 30_000;
+/** One that a worker has refused is offered again sooner: by then whoever lives has been heard, and it is known who is left. */
+export const refusedReofferMs = 7000;
 /** Between two TaskProgressed of one attempt. */
 export const progressIntervalMs = 1000;
 /** Artifacts of one attempt. */

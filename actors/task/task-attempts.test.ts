@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../kernel/envelope.ts';
 import { derivedId } from '../../kernel/ids.ts';
-import { artifactsMax, progressIntervalMs, refusalsMax, resultBytesMax } from '../bounds.ts';
+import { artifactsMax, progressIntervalMs, refusalsMax, refusedReofferMs, resultBytesMax } from '../bounds.ts';
 import { Domain } from '../testing/domain.ts';
 import {
   codeOf,
@@ -244,7 +244,10 @@ describe('a refused attempt', () => {
   it('waits while nobody can know who else is there', () => {
     const { domain, id, refuse } = refusing(() => undefined);
     refuse(worker('a'));
-    expect(stateOf(domain, id).status).toBe('queued');
+    expect(stateOf(domain, id)).toMatchObject({ status: 'queued', offer: 2 });
+    domain.wait(refusedReofferMs);
+    domain.ring();
+    expect(stateOf(domain, id)).toMatchObject({ status: 'queued', offer: 3 });
     domain.serving = () => [worker('a')];
     refuse(worker('a'));
     expect(stateOf(domain, id).status).toBe('dead_letter');

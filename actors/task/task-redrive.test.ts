@@ -140,6 +140,13 @@ describe('redriving a dead letter', () => {
     expect(found).toEqual(['active', 'paused', 'cancelled'].flatMap((state) => [state, 'invalid_transition']));
   });
 
+  it('is refused for a task that is none, also when its goal has ended', () => {
+    const { domain, task: at, redrive } = goalOf([noop('a'), noop('b', 'a'), noop('c')]);
+    complete(domain, at('c'));
+    fail(domain, at('a'));
+    expect([redrive('b'), redrive('c')]).toEqual(['invalid_transition', 'invalid_transition']);
+  });
+
   it('is refused for a planning task', () => {
     const domain = new Domain();
     const id = submittedGoal(domain, spawnedAgent(domain), { text: 'do it' });

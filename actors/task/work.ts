@@ -2,7 +2,7 @@ import type { Address } from '../../kernel/address.ts';
 import type { Timer, Work, WorkRoute } from '../../kernel/behavior.ts';
 import { micros, plusMs } from '../../kernel/brand.ts';
 import type { Json } from '../../kernel/envelope.ts';
-import { reofferMs, timeoutMarginMs } from '../bounds.ts';
+import { refusedReofferMs, reofferMs, timeoutMarginMs } from '../bounds.ts';
 import { planningTask } from '../goal/planning-task.ts';
 import { resolveInput } from '../goal/references.ts';
 import type { GoalState } from '../goal/state.ts';
@@ -32,7 +32,13 @@ export function work(state: TaskState, head?: unknown): Work | undefined {
 
 export function timers(state: TaskState, head?: unknown): readonly Timer[] {
   if (state.status === 'queued' && isOpen(head as GoalState, state))
-    return [{ name: 'offer', at: plusMs(state.since, reofferMs), generation: state.offer }];
+    return [
+      {
+        name: 'offer',
+        at: plusMs(state.since, state.refusedBy.length > 0 ? refusedReofferMs : reofferMs),
+        generation: state.offer,
+      },
+    ];
   if (state.status === 'running') {
     const at = plusMs(state.since, state.planned.timeoutMs + timeoutMarginMs);
     return [{ name: 'timeout', at, generation: state.attempt }];
