@@ -100,9 +100,8 @@ export class Publisher {
   }
 }
 
-const code = 'publish_unacknowledged';
-
-const unacknowledged = (detail: string): AstraError => new AstraError('unavailable', code, detail);
+const unacknowledged = (detail: string): AstraError => new AstraError('unavailable', 'publish_unacknowledged', detail);
 
 /** Whether the message was sent, and only its acknowledgement is missing. */
-export const isUnacknowledged = (error: unknown): boolean => error instanceof AstraError && error.code === code;
+export const isUnacknowledged = (error: unknown): boolean =>
+  error instanceof AstraError && error.code === 'publish_unacknowledged';

@@ -111,6 +111,7 @@ export const meanings: Readonly<Record<string, string>> = {
   postgres_refused: 'PostgreSQL refuses the connection: check user, password and database.',
   postgres_unavailable: 'PostgreSQL does not answer, is read-only, or is out of a resource.',
   postgres_unexpected: 'PostgreSQL answers with an error that cannot come from tables of this version.',
+  publish_unacknowledged: 'NATS did not say that it has stored a message: it may have.',
   range_not_satisfiable: 'The range lies outside the artifact.',
   refused: 'The worker refused the attempt, and gave no code.',
   response_too_large: 'The response has more bytes than the task allows.',
