@@ -69,6 +69,11 @@ describe('a goal whose tasks go well', () => {
   });
 
   it('gives a task no more input than its bound', () => {
+    const fits = goalOf([noop('a'), { ...noop('b', 'a'), input: [{ $from: 'a' }, { $from: 'a' }, 12] }]);
+    // Two texts in quotes, two digits, two commas and two brackets: just the bound.
+    complete(fits.domain, fits.at('a'), 'x'.repeat((resolvedInputBytesMax - 10) / 2));
+    fits.domain.tell('task', fits.at('b'), 'offer');
+    expect(typesOf(fits.domain, fits.at('b'))).toEqual(['TaskQueued']);
     const { domain, at, why } = goalOf([
       noop('a'),
       { ...noop('b', 'a'), input: [{ $from: 'a' }, { $from: 'a' }, { $from: 'a' }] },

@@ -210,6 +210,15 @@ describe('an attempt', () => {
   });
 });
 
+describe('a signal', () => {
+  it('needs a name, and may have a payload', () => {
+    const { domain, id, say } = running();
+    expect(say('signal', { payload: 1 })).toBe('invalid_input');
+    expect(say('signal', { name: 'stop' })).toBe('ok');
+    expect(lastOf(domain, id)).toEqual(['TaskSignalled', { name: 'stop' }]);
+  });
+});
+
 describe('a refused attempt', () => {
   const refusing = (serving: Domain['serving']) => {
     const domain = new Domain();
