@@ -267,6 +267,8 @@ describe('a bus that forgot', () => {
     bus.reconnect();
     await eventually(() => answers.length > 0);
     expect(await world.ask('add', a)).toMatchObject({ ok: true });
+    // What is read again is decided again, if it is: give it the time.
+    await turns(500);
     expect(world.of(a).map(({ version }) => version)).toEqual([1, 2, 3]);
     expect(answers).toHaveLength(1);
     expect((await log.meta()).generation).toBe(2);

@@ -1,5 +1,6 @@
 import type { Part } from './batch.ts';
 import { workMessageAttemptsMax, workMessageBytesMax } from './bounds.ts';
+import type { Shard } from './brand.ts';
 import type { Bus } from './bus.ts';
 import type { Clock } from './clock.ts';
 import type { Envelope, Json } from './envelope.ts';
@@ -41,7 +42,7 @@ export class Release {
     const offers: Offer[] = [];
     for (const unit of units) {
       for (const { replyTo, reply } of unit.answers) bus.reply(replyTo, reply);
-      for (const envelope of unit.forwards) this.forward(envelope);
+      for (const envelope of unit.forwards) this.#forward(envelope);
       for (const notice of unit.notices) this.#notify(notice);
       offers.push(...unit.offers);
     }
@@ -50,10 +51,15 @@ export class Release {
   }
 
   /** A command for another actor's lane, unrecorded: a redirect. */
-  forward(envelope: Envelope): void {
+  #forward(envelope: Envelope): void {
     const { bus, registry, shards, onTrouble } = this.#parts;
-    const to = registry.shardOf(envelope.to, shards);
-    if (to === undefined) throw new Error(`redirected to unknown actor type ${envelope.to.type}`);
+    const to = homeOf(envelope, registry, shards);
+    if (to === undefined) {
+      const detail = `there is no ${envelope.to.type} ${envelope.to.id}`;
+      if (envelope.replyTo !== undefined)
+        bus.reply(envelope.replyTo, { ok: false, problem: { kind: 'rejected', code: 'not_found', detail } });
+      return;
+    }
     bus.sendCommand(to, envelope).catch((cause: unknown) => {
       onTrouble('a redirected command did not reach the bus: its caller will ask again', cause);
     });
@@ -128,3 +134,12 @@ export class Release {
 
 const laneOf = (priority: number): 'high' | 'normal' | 'low' =>
   priority <= 2 ? 'high' : priority <= 6 ? 'normal' : 'low';
+
+/** The shard of a command's actor; undefined when it cannot exist. */
+function homeOf({ to }: Envelope, registry: Registry, shards: number): Shard | undefined {
+  try {
+    return registry.shardOf(to, shards);
+  } catch {
+    return undefined;
+  }
+}

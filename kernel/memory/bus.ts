@@ -151,16 +151,17 @@ export class MemoryBus implements Bus {
     deliver: (message: LaneMessage) => void | Promise<void>,
   ): Promise<Subscription> {
     this.#check();
-    const reader = new Reader<StoredCommand>(({ sequence, time, entries, replyTo, bytes }) =>
-      deliver({
+    const reader = new Reader<StoredCommand>(({ sequence, time, entries, replyTo, bytes }) => {
+      if (sequence <= from.sequence) return;
+      return deliver({
         position: { generation: from.generation, sequence, time },
         entries,
         bytes,
         ...(replyTo === undefined ? null : { replyTo }),
-      }),
-    );
+      });
+    });
     this.#laneReaders.set(shard, reader);
-    reader.push(...(this.#lanes.get(shard) ?? []).filter(({ sequence }) => sequence > from.sequence));
+    reader.push(...(this.#lanes.get(shard) ?? []));
     return reader;
   }
 

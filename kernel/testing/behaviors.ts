@@ -120,11 +120,11 @@ export const box: Behavior<Box, BoxEvent> = {
   },
   react(_state, event: Stamped<BoxEvent>): readonly Effect[] {
     if (event.type !== 'Added' || event.data.to === undefined) return [];
-    const { to, chain: left = 0, copies = 1, by, delegate, as } = event.data;
+    const { to, chain: left = 0, copies = 1, by, note, delegate, as } = event.data;
     const onward = send(
       boxAt(event.actor, to),
       'add',
-      { by, ...(left > 0 ? { to: event.actor.id, chain: left - 1 } : {}) },
+      { by, ...(note === undefined ? null : { note }), ...(left > 0 ? { to: event.actor.id, chain: left - 1 } : null) },
       { ...(delegate ? { delegate: true } : null), ...(as ? { as } : null) },
     );
     return Array.from({ length: copies }, () => onward);
