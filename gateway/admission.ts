@@ -13,7 +13,6 @@ const anybody: Caller = { org: '', principal: 'anybody' };
  * then the query. Throws `unauthenticated`, `forbidden`, `not_ready`, `not_found`, `invalid_input`.
  */
 export function admit(route: Route, head: RequestHead, keys: ApiKeys, services: Services): Call<unknown> {
-  const isOpen = route.scope === 'open';
   const caller = route.scope === 'open' ? anybody : keys.admit(head.header('authorization'), route.scope);
   route.params.forEach(({ name, matches }, index) => {
     const text = head.params[index] ?? '';
@@ -21,7 +20,7 @@ export function admit(route: Route, head: RequestHead, keys: ApiKeys, services: 
   });
   const query = readQuery(route.query, head.query);
   // Before the log was read once, what is missing from memory may well exist: no answer is better than a wrong one.
-  if (!isOpen && !services.readiness.hasRead)
+  if (route.scope !== 'open' && !services.readiness.hasRead)
     throw new AstraError(
       'unavailable',
       'not_ready',

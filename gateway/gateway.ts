@@ -12,7 +12,7 @@ import type { ApiKeySource, ArtifactSource, GatewayLog, TaskOutputSource } from 
 import { type Probe, Readiness } from './readiness.ts';
 import type { Route } from './route.ts';
 import { routes } from './routes/index.ts';
-import { Server } from './serve.ts';
+import { Server } from './server.ts';
 import type { Services } from './services.ts';
 
 export interface GatewayOptions {

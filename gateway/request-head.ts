@@ -12,7 +12,6 @@ export interface RequestHead {
 
 /** What this gateway reads of the headers: nothing else is looked at, so nothing else can be believed. */
 const names = [
-  'accept-encoding',
   'astra-after',
   'astra-wait',
   'authorization',

@@ -4,27 +4,30 @@
  */
 
 /** What an operating error means for the caller; the edge maps each kind to HTTP in one total table. */
-export type ErrorKind =
+export const errorKinds = [
   /** Understood and refused: repeating it unchanged cannot help. */
-  | 'rejected'
+  'rejected',
   /** The state of the actor does not allow it (now). */
-  | 'conflict'
+  'conflict',
   /** Done already, under the same command id. */
-  | 'duplicate'
+  'duplicate',
   /** Another owner, epoch or attempt has taken over: stop. */
-  | 'fenced'
+  'fenced',
   /** A bound is reached: retry later. */
-  | 'overloaded'
+  'overloaded',
   /** A part we depend on does not answer: retry later. */
-  | 'unavailable'
+  'unavailable',
   /** It may or may not have happened: read back before any retry. */
-  | 'indeterminate'
+  'indeterminate',
   /** Ended on request. */
-  | 'cancelled'
+  'cancelled',
   /** A defect of a behavior, contained to its command. */
-  | 'contained'
+  'contained',
   /** Stored data is not what its hash or its density says. */
-  | 'corrupt';
+  'corrupt',
+] as const;
+
+export type ErrorKind = (typeof errorKinds)[number];
 
 /** One fault of an input. `pointer` is an RFC 6901 pointer into it. */
 export interface Fault {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Artifact, TaskError } from '../../actors/index.ts';
 import type { Json } from '../../kernel/envelope.ts';
-import type { Problem } from '../../kernel/errors.ts';
+import { errorKinds, type Problem } from '../../kernel/errors.ts';
 import type { Page } from '../../projections/index.ts';
 import type { ProblemDocument } from '../problems.ts';
 
@@ -64,18 +64,7 @@ const fault = z.strictObject({
 export const problem: z.ZodType<Problem> = z
   .strictObject({
     code: z.string(),
-    kind: z.enum([
-      'rejected',
-      'conflict',
-      'duplicate',
-      'fenced',
-      'overloaded',
-      'unavailable',
-      'indeterminate',
-      'cancelled',
-      'contained',
-      'corrupt',
-    ]),
+    kind: z.enum(errorKinds),
     detail: z.string(),
     errors: z.array(fault).exactOptional(),
     retryAfterMs: z.number().exactOptional(),

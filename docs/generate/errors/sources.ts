@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import ts from 'typescript';
-import type { ErrorKind } from '../../../kernel/errors.ts';
+import { type ErrorKind, errorKinds } from '../../../kernel/errors.ts';
 
 /** One place in the sources that makes an error. */
 export interface CodeUse {
@@ -14,18 +14,7 @@ const root = new URL('../../../', import.meta.url);
 const layers = ['actors', 'cli', 'gateway', 'kernel', 'projections', 'sandbox'];
 const isTest = /\.(test|contract)\.ts$|(^|\/)testing\//;
 
-const kinds: ReadonlySet<string> = new Set<ErrorKind>([
-  'rejected',
-  'conflict',
-  'duplicate',
-  'fenced',
-  'overloaded',
-  'unavailable',
-  'indeterminate',
-  'cancelled',
-  'contained',
-  'corrupt',
-]);
+const kinds: ReadonlySet<string> = new Set(errorKinds);
 
 /**
  * Codes that are handed on by a name instead of being written where the error is made: by file and expression, the codes it
