@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const outside = ['**/node_modules/**', '**/.tools/**', '**/.astra/**', '**/dist/**'];
@@ -6,7 +7,15 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/summary-reporter.ts'],
     projects: [
-      { test: { name: 'unit', include: ['**/*.test.ts'], exclude: [...outside, '**/*.it.test.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: [...outside, '**/*.it.test.ts'],
+          // By default a core stays free for the terminal; with two cores that is half the machine.
+          maxWorkers: availableParallelism() + 1,
+        },
+      },
       {
         test: {
           name: 'integration',
