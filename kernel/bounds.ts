@@ -106,5 +106,9 @@ export const heartbeatGraceMs = 2500;
 
 /** Events of one shard that wait to be published on EVT before publishing falls back to the log. */
 export const eventBacklogMax = 20_000;
+/** Bytes of them, for all shards together not to fill memory while the bus is away. */
+export const eventBacklogBytesMax = 4 * 1024 * 1024;
+/** Bytes that a message on EVT needs beside its events: subject and headers. */
+export const eventHeadroomBytes = 4096;
 /** Wait before EVT is tried again. */
 export const eventRetryMs = 1000;

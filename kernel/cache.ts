@@ -131,15 +131,24 @@ export class ActorCache {
 
   /** Fetches the keys that these events need and that are not known yet. */
   async learnKeys(events: readonly StoredEvent[]): Promise<void> {
-    const missing = new Set<string>();
-    for (const event of events) for (const kid of kidsOfBody(event.body)) if (!this.#keys.has(kid)) missing.add(kid);
-    await this.learnKids(missing);
+    const kids: string[] = [];
+    for (const event of events) kids.push(...kidsOfBody(event.body));
+    if (kids.length > 0) await this.learnKids(kids);
   }
 
+  /** Those that are needed stay until others are learnt, however many they are: what is opened without its key reads as erased. */
   async learnKids(kids: Iterable<string>): Promise<void> {
-    const missing = [...new Set(kids)].filter((kid) => !this.#keys.has(kid));
-    if (missing.length === 0) return;
-    for (const key of (await this.#log.keysById(missing)).values()) this.#keep(key);
+    const needed = new Set(kids);
+    const missing = [...needed].filter((kid) => !this.#keys.has(kid));
+    if (missing.length > 0)
+      for (const key of (await this.#log.keysById(missing)).values()) this.#keys.set(key.kid, key);
+    for (const kid of needed) {
+      const key = this.#keys.get(kid);
+      if (!key) continue;
+      this.#keys.delete(kid);
+      this.#keys.set(kid, key);
+    }
+    this.#letGo(Math.max(keysMax, needed.size));
   }
 
   readonly key = (kid: string): SubjectKey | undefined => this.#keys.get(kid);
@@ -157,15 +166,19 @@ export class ActorCache {
     const key = (await this.#log.subjectKeys(org, [subject])).get(subject);
     if (!key)
       throw new AstraError('unavailable', 'subject_key_missing', 'expected a key for the named subject, found none');
-    this.#keep(key);
+    this.#keys.set(key.kid, key);
+    this.#letGo(keysMax);
     if (this.#bySubject.size >= keysMax) this.#bySubject.clear();
     this.#bySubject.set(`${org}\0${subject}`, key);
     return key;
   }
 
-  #keep(key: SubjectKey): void {
-    if (this.#keys.size >= keysMax) this.#keys.clear();
-    this.#keys.set(key.kid, key);
+  /** Forgets the keys that were needed longest ago. */
+  #letGo(most: number): void {
+    for (const kid of this.#keys.keys()) {
+      if (this.#keys.size <= most) return;
+      this.#keys.delete(kid);
+    }
   }
 }
 

@@ -1,9 +1,10 @@
 import { headId } from './address.ts';
-import { eventBacklogMax, eventRetryMs } from './bounds.ts';
+import { eventBacklogBytesMax, eventBacklogMax, eventHeadroomBytes, eventRetryMs } from './bounds.ts';
 import { type Generation, positionOf, type Seq, type Shard, seq, toIso } from './brand.ts';
 import type { Bus, EventMessage } from './bus.ts';
 import type { Clock } from './clock.ts';
 import { type KeyLookup, openEvent } from './codec.ts';
+import { isPassing } from './contained.ts';
 import type { EventRecord, StoredEvent } from './event.ts';
 import type { Log } from './log.ts';
 import type { Registry } from './registry.ts';
@@ -20,12 +21,13 @@ const windowCommits = 64;
 interface Pending {
   readonly upTo: Seq;
   readonly count: number;
+  readonly bytes: number;
   readonly messages: readonly EventMessage[];
 }
 
 export interface EventFeedParts {
   readonly shard: Shard;
-  readonly bus: Pick<Bus, 'sendEvents'>;
+  readonly bus: Pick<Bus, 'sendEvents' | 'messageBytesMax'>;
   readonly log: Pick<Log, 'read'>;
   readonly clock: Clock;
   readonly registry: Registry;
@@ -34,6 +36,8 @@ export interface EventFeedParts {
   readonly generation: () => Generation;
   /** Which orgs' events are published. */
   readonly wanted: (org: string) => boolean;
+  /** Told of what cannot be published, now or ever. */
+  readonly onTrouble: (message: string, cause: unknown) => void;
 }
 
 /**
@@ -43,7 +47,7 @@ export interface EventFeedParts {
 export class EventFeed {
   readonly #parts: EventFeedParts;
   #queue: Pending[] = [];
-  #queued = 0;
+  #queued = { events: 0, bytes: 0 };
   #published: Seq;
   #committed: Seq;
   #running = false;
@@ -77,12 +81,19 @@ export class EventFeed {
     const upTo = events.at(-1)?.seq;
     if (upTo === undefined) return;
     const contiguous = this.#queue.length > 0 ? this.#queue.at(-1)?.upTo : this.#published;
-    if (contiguous === this.#committed && this.#queued + events.length <= eventBacklogMax) {
-      this.#queue.push({ upTo, count: events.length, messages: this.#messages(events) });
-      this.#queued += events.length;
+    if (contiguous === this.#committed && this.#hasRoom) {
+      const messages = this.#messages(events);
+      const bytes = messages.reduce((sum, { payload }) => sum + payload.length, 0);
+      this.#queue.push({ upTo, count: events.length, bytes, messages });
+      this.#queued.events += events.length;
+      this.#queued.bytes += bytes;
     }
     this.#committed = upTo;
     void this.#run();
+  }
+
+  get #hasRoom(): boolean {
+    return this.#queued.events < eventBacklogMax && this.#queued.bytes < eventBacklogBytesMax;
   }
 
   async #run(): Promise<void> {
@@ -93,8 +104,9 @@ export class EventFeed {
         try {
           if (this.#queue.length > 0) await this.#sendQueued();
           else await this.#sendFromLog();
-        } catch {
+        } catch (cause) {
           // The bus or the log does not answer: go back to what is not acknowledged, after a while.
+          if (!isPassing(cause)) this.#parts.onTrouble('events cannot be published now', cause);
           await this.#pause();
         }
       }
@@ -105,29 +117,55 @@ export class EventFeed {
 
   async #sendQueued(): Promise<void> {
     const window = this.#queue.slice(0, windowCommits);
-    await Promise.all(window.flatMap(({ messages }) => messages.map((message) => this.#parts.bus.sendEvents(message))));
+    await this.#send(window.flatMap(({ messages }) => messages));
     this.#queue.splice(0, window.length);
-    for (const { count, upTo } of window) {
-      this.#queued -= count;
+    for (const { count, bytes, upTo } of window) {
+      this.#queued.events -= count;
+      this.#queued.bytes -= bytes;
       this.#published = upTo;
     }
   }
 
   async #sendFromLog(): Promise<void> {
-    const { log, shard, learnKeys, keys, registry, bus } = this.#parts;
-    for await (const page of log.read(shard, this.#published, this.#committed)) {
-      await learnKeys(page);
+    const { log, shard } = this.#parts;
+    for await (const page of log.read(shard, this.#published, this.#committed))
       for (let from = 0; from < page.length; ) {
+        if (this.#stopped) return;
         const commitSeq = (page[from] as StoredEvent).commitSeq;
         let to = from;
         while (to < page.length && (page[to] as StoredEvent).commitSeq === commitSeq) to++;
-        const records = page.slice(from, to).map((stored) => openEvent(stored, registry, keys));
-        await Promise.all(this.#messages(records).map((message) => bus.sendEvents(message)));
+        await this.#send(this.#messages(await this.#open(page.slice(from, to))));
         this.#published = seq((page[to - 1] as StoredEvent).seq);
         from = to;
       }
-      if (this.#stopped) return;
-    }
+  }
+
+  /** Those of a commit that can be read: what cannot is told, and holds nothing up. */
+  async #open(commit: readonly StoredEvent[]): Promise<readonly EventRecord[]> {
+    const { learnKeys, registry, keys, onTrouble } = this.#parts;
+    await learnKeys(commit);
+    return commit.flatMap((stored) => {
+      try {
+        return [openEvent(stored, registry, keys)];
+      } catch (cause) {
+        onTrouble(`event ${positionOf(stored.shard, stored.seq)} is not published: it cannot be read`, cause);
+        return [];
+      }
+    });
+  }
+
+  /** Resolves when all are stored, but for those that the bus will never take: they are told, and hold nothing up. */
+  async #send(messages: readonly EventMessage[]): Promise<void> {
+    const { bus, onTrouble } = this.#parts;
+    const sent = messages.map(async (message) => {
+      try {
+        await bus.sendEvents(message);
+      } catch (cause) {
+        if (isPassing(cause)) throw cause;
+        onTrouble(`events of ${message.actorType} ${message.actorId} are not published`, cause);
+      }
+    });
+    await Promise.all(sent);
   }
 
   #pause(): Promise<void> {
@@ -137,9 +175,9 @@ export class EventFeed {
     });
   }
 
-  /** One message for each actor (a goal: with its tasks), in order of seq. */
+  /** A message for each actor (a goal: with its tasks), in order of seq; more than one where one cannot hold them. */
   #messages(events: readonly PublishedEvent[]): readonly EventMessage[] {
-    const { registry, shard, generation, wanted } = this.#parts;
+    const { registry, wanted } = this.#parts;
     const groups = new Map<string, PublishedEvent[]>();
     for (const event of events) {
       if (!wanted(event.actor.org)) continue;
@@ -149,18 +187,28 @@ export class EventFeed {
       if (group) group.push(event);
       else groups.set(name, [event]);
     }
-    return [...groups].map(([name, group]) => {
-      const [org, actorType, actorId] = name.split('/') as [string, string, string];
-      return {
+    return [...groups].flatMap(([name, group]) => this.#messagesOf(name, group));
+  }
+
+  #messagesOf(name: string, events: readonly PublishedEvent[]): readonly EventMessage[] {
+    const { shard, bus, generation } = this.#parts;
+    const [org, actorType, actorId] = name.split('/') as [string, string, string];
+    const payload = Buffer.from(JSON.stringify(events.map((event) => publishedForm(shard, event))));
+    if (payload.length > bus.messageBytesMax - eventHeadroomBytes && events.length > 1) {
+      const half = events.length >> 1;
+      return [...this.#messagesOf(name, events.slice(0, half)), ...this.#messagesOf(name, events.slice(half))];
+    }
+    return [
+      {
         org,
         actorType,
         actorId,
-        types: [...new Set(group.map(({ type }) => type))],
+        types: [...new Set(events.map(({ type }) => type))],
         generation: generation(),
-        messageId: `${shard}:${(group.at(-1) as PublishedEvent).seq}`,
-        payload: Buffer.from(JSON.stringify(group.map((event) => publishedForm(shard, event)))),
-      };
-    });
+        messageId: `${shard}:${(events.at(-1) as PublishedEvent).seq}`,
+        payload,
+      },
+    ];
   }
 }
 

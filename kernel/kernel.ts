@@ -257,6 +257,7 @@ class KernelProcess implements Kernel {
         this.#options.logger.warn({ shard, deadLetter: id, code: problem.code }, `parked: ${problem.detail}`),
       onGivenUp: (shard, input, problem) =>
         this.#options.logger.error({ shard, input, code: problem.code }, `given up: ${problem.detail}`),
+      onTrouble: (message, cause) => this.#trouble(message, cause),
       onReset: (shard, cause) => this.#trouble(`shard ${shard} folds its memory again from the log`, cause),
     };
     this.#subscriptions.push(

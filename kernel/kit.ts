@@ -39,6 +39,8 @@ export interface Kit {
   readonly onParked: (shard: Shard, id: string, problem: Problem) => void;
   /** An input could not even be parked: it is answered, and gone. */
   readonly onGivenUp: (shard: Shard, input: string, problem: Problem) => void;
+  /** What operators should see. */
+  readonly onTrouble: (message: string, cause: unknown) => void;
   /** A shard folds its memory again, because of this. */
   readonly onReset: (shard: Shard, cause: unknown) => void;
 }

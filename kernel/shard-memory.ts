@@ -131,7 +131,7 @@ export class ShardMemory {
 
   #newFeed(committed: Marks, published: Seq): EventFeed {
     const { shard, kit } = this.#parts;
-    const { bus, log, clock, registry, generation, eventsFor } = kit;
+    const { bus, log, clock, registry, generation, eventsFor, onTrouble } = kit;
     const { cache } = this;
     return new EventFeed(
       {
@@ -144,6 +144,7 @@ export class ShardMemory {
         learnKeys: (events) => cache.learnKeys(events),
         generation,
         wanted: eventsFor,
+        onTrouble: (message, cause) => onTrouble(`shard ${shard}: ${message}`, cause),
       },
       published,
       committed.seq,

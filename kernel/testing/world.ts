@@ -8,7 +8,7 @@ import { AstraError } from '../errors.ts';
 import type { EventRecord } from '../event.ts';
 import { derivedId } from '../ids.ts';
 import { type Kernel, type KernelOptions, startKernel } from '../kernel.ts';
-import { MemoryBus } from '../memory/bus.ts';
+import { MemoryBus, type MemoryBusOptions } from '../memory/bus.ts';
 import { MemoryLog } from '../memory/log.ts';
 import { verifyShard } from '../postgres/verify.ts';
 import { SystemRandom } from '../random.ts';
@@ -68,10 +68,10 @@ export class World {
   readonly #lives = new Map<Kernel, Life>();
   #counter = 0;
 
-  constructor(clock: Clock = new SystemClock()) {
+  constructor(clock: Clock = new SystemClock(), bus: MemoryBusOptions = {}) {
     this.clock = clock;
     this.log = new MemoryLog(clock, new SystemRandom(), shards);
-    this.bus = new MemoryBus(clock);
+    this.bus = new MemoryBus(clock, bus);
   }
 
   /** A kernel that has not claimed its shards yet when it is returned. */
