@@ -1,22 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { histories, plans } from '../testing/arbitraries.ts';
+import { type Game, games } from '../testing/arbitraries.ts';
 import { GoalPlayer } from '../testing/goal-player.ts';
 import { emptyCounts } from './graph.ts';
 import type { GoalState } from './state.ts';
 
-const games = fc.record({
-  input: fc.record({
-    plan: plans(10),
-    isPlanned: fc.boolean(),
-    requireApproval: fc.boolean(),
-  }),
-  moves: histories(120),
-});
-
 /** Plays to the end; the player checks every event against its model on the way. */
-function played({ input, moves }: typeof games extends fc.Arbitrary<infer T> ? T : never): GoalPlayer {
-  const player = new GoalPlayer({ ...input, plan: input.plan as never });
+function played({ input, moves }: Game): GoalPlayer {
+  const player = new GoalPlayer(input);
   for (const move of moves) player.play(move);
   player.finish();
   return player;
@@ -25,7 +16,7 @@ function played({ input, moves }: typeof games extends fc.Arbitrary<infer T> ? T
 describe('a goal and its tasks, whatever workers and people do', () => {
   it('end: each task once in each run, none before its dependencies, and nothing happens behind the end (I8)', () => {
     fc.assert(
-      fc.property(games, (game) => {
+      fc.property(games(10, 120), (game) => {
         const { ended } = played(game);
         expect(['GoalCompleted', 'GoalFailed', 'GoalCancelled']).toContain(ended);
       }),
@@ -35,7 +26,7 @@ describe('a goal and its tasks, whatever workers and people do', () => {
 
   it('complete when every dead letter is redriven and all goes well, unless something was cancelled for itself', () => {
     fc.assert(
-      fc.property(games, (game) => {
+      fc.property(games(10, 120), (game) => {
         const player = played(game);
         const { model, domain, goalId } = player;
         for (let rounds = 0; rounds < 10 && player.deadLetters.length > 0; rounds++) {
@@ -53,8 +44,8 @@ describe('a goal and its tasks, whatever workers and people do', () => {
 
   it('are counted as a recount counts them', () => {
     fc.assert(
-      fc.property(games, ({ input, moves }) => {
-        const player = new GoalPlayer({ ...input, plan: input.plan as never });
+      fc.property(games(10, 120), ({ input, moves }) => {
+        const player = new GoalPlayer(input);
         for (const move of moves) {
           player.play(move);
           const { graph } = player.domain.stateOf<GoalState>('goal', player.goalId);
@@ -69,7 +60,7 @@ describe('a goal and its tasks, whatever workers and people do', () => {
 
   it('are the fold of their events (I5)', () => {
     fc.assert(
-      fc.property(games, (game) => {
+      fc.property(games(10, 120), (game) => {
         const { domain } = played(game);
         const again = domain.replayed();
         for (const { address, state } of domain.actors()) expect(again.find(address).state).toEqual(state);

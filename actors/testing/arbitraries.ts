@@ -3,7 +3,7 @@ import type { Json } from '../../kernel/envelope.ts';
 import { type Move, weights } from './goal-player.ts';
 
 /** Plans of any shape: each task depends on some before it, and takes results from some of those. */
-export const plans = (tasksMax: number): fc.Arbitrary<{ readonly tasks: readonly Json[] }> =>
+export const plans = (tasksMax: number): fc.Arbitrary<{ readonly [key: string]: Json }> =>
   fc
     .array(
       fc.record({
@@ -29,3 +29,12 @@ const whats = fc.oneof(
 
 export const histories = (movesMax: number): fc.Arbitrary<readonly Move[]> =>
   fc.array(fc.record({ what: whats, at: fc.nat({ max: 1_000_000 }) }), { maxLength: movesMax, size: 'max' });
+
+/** A goal with its plan, and what happens to it. */
+export const games = (tasksMax: number, movesMax: number) =>
+  fc.record({
+    input: fc.record({ plan: plans(tasksMax), isPlanned: fc.boolean(), requireApproval: fc.boolean() }),
+    moves: histories(movesMax),
+  });
+
+export type Game = ReturnType<typeof games> extends fc.Arbitrary<infer T> ? T : never;
