@@ -3,10 +3,11 @@ import { shardOf } from '../address.ts';
 import type { CommandClient } from '../edge.ts';
 import type { Envelope, Reply } from '../envelope.ts';
 import { AstraError } from '../errors.ts';
+import { ask } from './ask.ts';
 import { encodeCommand } from './command-message.ts';
 import type { Wire } from './connection.ts';
 import { gatewayOrg } from './names.ts';
-import { isUnacknowledged, Publisher } from './publisher.ts';
+import { Publisher } from './publisher.ts';
 import { Replies } from './replies.ts';
 
 export interface CommandClientOptions {
@@ -39,18 +40,9 @@ export class NatsCommandClient implements CommandClient {
     const format = this.#options.ids(envelope.to.type);
     if (!format) throw new Error(`no actor type ${envelope.to.type}`);
     const shard = shardOf(envelope.to, format, this.#options.shards);
-    const { replyTo, answer, forget } = this.#replies.expect(timeoutMs);
-    const { subject, payload, headers } = encodeCommand(this.#wire.names, shard, { ...envelope, replyTo });
-    try {
-      await this.#publisher.publish(subject, payload, headers);
-    } catch (error) {
-      // One that was sent may have arrived: its answer is waited for, and without one nobody knows.
-      if (!isUnacknowledged(error)) {
-        forget();
-        throw error;
-      }
-    }
-    const reply = await answer;
+    const reply = await ask(this.#publisher, this.#replies, timeoutMs, (replyTo) =>
+      encodeCommand(this.#wire.names, shard, { ...envelope, replyTo }),
+    );
     if (Array.isArray(reply)) throw new AstraError('corrupt', 'internal', 'expected one answer, found several');
     return reply as Reply;
   }

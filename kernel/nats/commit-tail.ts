@@ -4,7 +4,7 @@ import type { CommitTail, LoggedCommit } from '../edge.ts';
 import type { Json } from '../envelope.ts';
 import { decodeCommit } from '../log-message.ts';
 import { requestMs } from './bounds.ts';
-import type { Wire } from './connection.ts';
+import { jsonOf, type Wire } from './connection.ts';
 import { listenHeads } from './nats-bus.ts';
 import { Reader } from './reader.ts';
 
@@ -47,9 +47,9 @@ export class NatsCommitTail implements CommitTail {
   }
 
   async onStats(listener: (owner: string, stats: Json) => void): Promise<Subscription> {
-    const subscription = this.#wire.nc.subscribe(`${this.#wire.names.root}.stats.*`, {
-      callback: (_error, message) =>
-        listener(message.subject.slice(message.subject.lastIndexOf('.') + 1), message.json<Json>()),
+    const subscription = this.#wire.hear(`${this.#wire.names.root}.stats.*`, (message) => {
+      const stats = jsonOf(message);
+      if (stats !== undefined) listener(message.subject.slice(message.subject.lastIndexOf('.') + 1), stats);
     });
     return { stop: async () => subscription.unsubscribe() };
   }

@@ -1,5 +1,6 @@
-import { nuid } from '@nats-io/nats-core';
+import { type Msg, type Subscription as NatsSubscription, nuid } from '@nats-io/nats-core';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { Json } from '../envelope.ts';
 import { pingMs, reconnectMs, requestMs } from './bounds.ts';
 import { natsError } from './errors.ts';
 import { type Names, namesOf } from './names.ts';
@@ -24,6 +25,8 @@ export interface Wire {
   /** Where this connection alone hears what is for it: under the inboxes of its user. */
   readonly inbox: string;
   readonly connected: () => boolean;
+  /** Hears a subject. Whatever the listener throws is a defect of its own, and ends the process rather than the connection. */
+  readonly hear: (subject: string, listener: (message: Msg) => void) => NatsSubscription;
   /** Calls back on every loss of the connection and on every return of it; returns how to call it off. */
   readonly onConnection: (listener: (state: 'lost' | 'back') => void) => () => void;
 }
@@ -71,9 +74,31 @@ export async function openWire(options: NatsOptions): Promise<Wire> {
     inbox,
     names: namesOf(options.subjectRoot, options.streamPrefix),
     connected: () => connected && !nc.isClosed(),
+    hear: (subject, listener) =>
+      nc.subscribe(subject, {
+        callback: (_error, message) => {
+          try {
+            listener(message);
+          } catch (defect) {
+            // The client would stop reading for good, and tell nobody.
+            setImmediate(() => {
+              throw defect;
+            });
+          }
+        },
+      }),
     onConnection: (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
   };
+}
+
+/** A message's JSON; undefined when it is none. */
+export function jsonOf(message: Msg): Json | undefined {
+  try {
+    return message.json<Json>();
+  } catch {
+    return undefined;
+  }
 }

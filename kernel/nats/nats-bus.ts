@@ -218,11 +218,9 @@ export class NatsBus implements Bus {
   }
 
   async onHeartbeat(listener: (org: string, worker: string, payload: Uint8Array) => void): Promise<Subscription> {
-    const subscription = this.#wire.nc.subscribe(`${this.#wire.names.root}.hb.*.*`, {
-      callback: (_error, message) => {
-        const [, , org = '', worker = ''] = message.subject.split('.');
-        listener(org, worker, message.data);
-      },
+    const subscription = this.#wire.hear(`${this.#wire.names.root}.hb.*.*`, (message) => {
+      const [, , org = '', worker = ''] = message.subject.split('.');
+      listener(org, worker, message.data);
     });
     await this.#wire.nc.flush();
     return { stop: async () => subscription.unsubscribe() };
@@ -266,11 +264,9 @@ export class NatsBus implements Bus {
 
 /** Heads announced by anybody, shared by the kernel's and the gateway's side. */
 export function listenHeads(wire: Wire, listener: (heads: readonly Head[]) => void): Subscription {
-  const subscription = wire.nc.subscribe(`${wire.names.root}.heads`, {
-    callback: (_error, message) => {
-      const heads = readHeads(message.data);
-      if (heads) listener(heads);
-    },
+  const subscription = wire.hear(`${wire.names.root}.heads`, (message) => {
+    const heads = readHeads(message.data);
+    if (heads) listener(heads);
   });
   return { stop: async () => subscription.unsubscribe() };
 }

@@ -2,7 +2,7 @@ import { headers } from '@nats-io/nats-core';
 import type { Subscription } from '../bus.ts';
 import type { Json, Reply } from '../envelope.ts';
 import { header } from './command-message.ts';
-import type { Wire } from './connection.ts';
+import { jsonOf, type Wire } from './connection.ts';
 import { Publisher } from './publisher.ts';
 import { Replies } from './replies.ts';
 
@@ -52,8 +52,10 @@ export class InPublisher {
 
   /** Hears the events of one actor on EVT, from now on: lists in JSON (docs/nats.md, "Listening out"). */
   onEvents(actorType: string, actorId: string, listener: (events: readonly Json[]) => void): Subscription {
-    const subscription = this.#wire.nc.subscribe(`${this.#wire.names.root}.evt.${this.#org}.${actorType}.${actorId}`, {
-      callback: (_error, message) => listener(message.json<readonly Json[]>()),
+    const subject = `${this.#wire.names.root}.evt.${this.#org}.${actorType}.${actorId}`;
+    const subscription = this.#wire.hear(subject, (message) => {
+      const events = jsonOf(message);
+      if (Array.isArray(events)) listener(events);
     });
     return { stop: async () => subscription.unsubscribe() };
   }

@@ -1,7 +1,7 @@
 import type { Msg, MsgHdrs, Subscription } from '@nats-io/nats-core';
 import { AstraError } from '../errors.ts';
 import { pubAckMs, publishesInFlightMax, sweepMs } from './bounds.ts';
-import type { Wire } from './connection.ts';
+import { jsonOf, type Wire } from './connection.ts';
 import { natsError } from './errors.ts';
 
 interface Pending {
@@ -28,7 +28,7 @@ export class Publisher {
   constructor(wire: Wire) {
     this.#wire = wire;
     this.#prefix = `${wire.inbox}.ack${++publishers}.`;
-    this.#subscription = wire.nc.subscribe(`${this.#prefix}*`, { callback: (_error, message) => this.#acked(message) });
+    this.#subscription = wire.hear(`${this.#prefix}*`, (message) => this.#acked(message));
     this.#sweep = setInterval(() => this.#expire(), sweepMs);
     this.#sweep.unref();
     this.#unlisten = wire.onConnection((state) => {
@@ -70,9 +70,9 @@ export class Publisher {
       pending.reject(new AstraError('unavailable', 'bus_unavailable', 'no stream takes the message'));
       return;
     }
-    const ack = message.json<{ seq?: number; error?: { description?: string; err_code?: number } }>();
-    if (ack.error || ack.seq === undefined)
-      pending.reject(natsError(new Error(ack.error?.description ?? 'no acknowledgement')));
+    const ack = jsonOf(message) as { seq?: number; error?: { description?: string } } | null | undefined;
+    if (ack?.error || ack?.seq === undefined)
+      pending.reject(natsError(new Error(ack?.error?.description ?? 'no acknowledgement')));
     else pending.resolve(ack.seq);
   }
 

@@ -7,17 +7,14 @@ import { Reader } from './reader.ts';
 
 /** A server that lets the test push: what the client library does when bytes arrive, without the bytes. */
 function scriptedServer() {
-  let push: ((error: null, message: Msg) => void) | undefined;
-  const nc = {
-    subscribe: (_subject: string, { callback }: { callback: typeof push }) => {
-      push = callback;
-      return { unsubscribe: () => {} };
-    },
+  let push: ((message: Msg) => void) | undefined;
+  const hear = (_subject: string, listener: typeof push) => {
+    push = listener;
+    return { unsubscribe: () => {} };
   };
-  const wire = { nc, inbox: '_INBOX.test', connected: () => true, onConnection: () => () => {} } as unknown as Wire;
+  const wire = { hear, inbox: '_INBOX.test', connected: () => true, onConnection: () => () => {} } as unknown as Wire;
   const jsm = { consumers: { add: async () => ({}) } } as unknown as JetStreamManager;
-  const deliver = (n: number) =>
-    push?.(null, { reply: `$JS.ACK.stream.consumer.1.${n}.${n}.1700000000000000000.0` } as Msg);
+  const deliver = (n: number) => push?.({ reply: `$JS.ACK.stream.consumer.1.${n}.${n}.1700000000000000000.0` } as Msg);
   return { wire, jsm, deliver };
 }
 

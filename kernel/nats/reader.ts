@@ -102,13 +102,11 @@ export class Reader implements Subscription {
     this.#verified = false;
     this.#heardMs = performance.now();
     const subject = `${this.#name}.${life}`;
-    this.#subscription = this.#wire.nc.subscribe(subject, {
-      callback: (_error, message) => {
-        if (life !== this.#life || this.#stopped) return;
-        this.#heardMs = performance.now();
-        this.#queue.push(message);
-        this.#look();
-      },
+    this.#subscription = this.#wire.hear(subject, (message) => {
+      if (life !== this.#life || this.#stopped) return;
+      this.#heardMs = performance.now();
+      this.#queue.push(message);
+      this.#look();
     });
     const last = this.#last;
     await this.#jsm.consumers.add(this.#options.stream, {

@@ -2,7 +2,7 @@ import type { Msg, Subscription } from '@nats-io/nats-core';
 import type { Reply } from '../envelope.ts';
 import { AstraError } from '../errors.ts';
 import { repliesInFlightMax, sweepMs } from './bounds.ts';
-import type { Wire } from './connection.ts';
+import { jsonOf, type Wire } from './connection.ts';
 
 interface Waiting {
   readonly resolve: (replies: Reply | readonly Reply[]) => void;
@@ -21,7 +21,7 @@ export class Replies {
   /** `org` is whose reply subjects are listened to. */
   constructor(wire: Wire, org: string, client: string) {
     this.#prefix = `${wire.names.root}.reply.${org}.${client}.`;
-    this.#subscription = wire.nc.subscribe(`${this.#prefix}*`, { callback: (_error, message) => this.#heard(message) });
+    this.#subscription = wire.hear(`${this.#prefix}*`, (message) => this.#heard(message));
     this.#sweep = setInterval(() => this.#expire(), sweepMs);
     this.#sweep.unref();
   }
@@ -48,9 +48,10 @@ export class Replies {
   #heard(message: Msg): void {
     const token = message.subject.slice(this.#prefix.length);
     const waiting = this.#waiting.get(token);
-    if (!waiting) return;
+    const replies = waiting && readReplies(message);
+    if (!replies) return;
     this.#waiting.delete(token);
-    waiting.resolve(message.json<Reply | readonly Reply[]>());
+    waiting.resolve(replies);
   }
 
   #expire(): void {
@@ -75,4 +76,10 @@ export class Replies {
       reject(new AstraError('indeterminate', 'outcome_unknown', 'the connection was closed before the answer came'));
     this.#waiting.clear();
   }
+}
+
+/** Undefined when it is no answer: a subject is open to more than those who answer. */
+function readReplies(message: Msg): Reply | readonly Reply[] | undefined {
+  const replies = jsonOf(message) as Reply | readonly Reply[] | undefined;
+  return [replies].flat().every((reply) => typeof reply?.ok === 'boolean') ? replies : undefined;
 }

@@ -2,7 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { Subscription } from '../bus.ts';
 import type { Json } from '../envelope.ts';
 import { requestMs } from './bounds.ts';
-import type { Wire } from './connection.ts';
+import { jsonOf, type Wire } from './connection.ts';
 import { natsError } from './errors.ts';
 import { Reader } from './reader.ts';
 
@@ -27,7 +27,8 @@ export async function readTaskOutput(
       filter,
       after: 0,
       deliver: ({ message }) => {
-        deliver(message.json<Json>());
+        const piece = jsonOf(message);
+        if (piece !== undefined) deliver(piece);
         if (--behind === 0) onLevel();
       },
     });

@@ -6,11 +6,12 @@ import type { Subscription } from '../bus.ts';
 import type { PullOptions, WorkerCommand, WorkerLink, WorkMessage } from '../edge.ts';
 import type { Json, Reply } from '../envelope.ts';
 import { AstraError } from '../errors.ts';
+import { ask } from './ask.ts';
 import { pullExpiresMs, pullMessagesMax, pullRetryMs } from './bounds.ts';
 import { batchToken, header } from './command-message.ts';
-import type { Wire } from './connection.ts';
+import { jsonOf, type Wire } from './connection.ts';
 import { laneSubject, workDurable } from './names.ts';
-import { isUnacknowledged, Publisher } from './publisher.ts';
+import { Publisher } from './publisher.ts';
 import { Replies } from './replies.ts';
 
 export interface WorkerLinkOptions {
@@ -118,20 +119,12 @@ export class NatsWorkerLink implements WorkerLink {
     extra: Readonly<Record<string, string>>,
     timeoutMs: number,
   ): Promise<Reply | readonly Reply[]> {
-    const { replyTo, answer, forget } = this.#replies.expect(timeoutMs);
-    const h = headers();
-    h.set(header.replyTo, replyTo);
-    for (const [name, value] of Object.entries(extra)) h.set(name, value);
-    try {
-      await this.#publisher.publish(subject, Buffer.from(JSON.stringify(body)), h);
-    } catch (error) {
-      // One that was sent may have arrived: its answer is waited for, and without one nobody knows.
-      if (!isUnacknowledged(error)) {
-        forget();
-        throw error;
-      }
-    }
-    return answer;
+    return ask(this.#publisher, this.#replies, timeoutMs, (replyTo) => {
+      const h = headers();
+      h.set(header.replyTo, replyTo);
+      for (const [name, value] of Object.entries(extra)) h.set(name, value);
+      return { subject, payload: Buffer.from(JSON.stringify(body)), headers: h };
+    });
   }
 
   heartbeat(org: string, worker: string, payload: Json): void {
@@ -140,8 +133,9 @@ export class NatsWorkerLink implements WorkerLink {
   }
 
   async onControl(org: string, worker: string, listener: (message: Json) => void): Promise<Subscription> {
-    const subscription = this.#wire.nc.subscribe(`${this.#wire.names.root}.ctl.${org}.${worker}`, {
-      callback: (_error, message) => listener(message.json<Json>()),
+    const subscription = this.#wire.hear(`${this.#wire.names.root}.ctl.${org}.${worker}`, (message) => {
+      const said = jsonOf(message);
+      if (said !== undefined) listener(said);
     });
     return { stop: async () => subscription.unsubscribe() };
   }
@@ -188,7 +182,7 @@ class Puller {
   }
 
   start(): void {
-    this.#subscription = this.#wire.nc.subscribe(this.#inbox, { callback: (_error, message) => this.#heard(message) });
+    this.#subscription = this.#wire.hear(this.#inbox, (message) => this.#heard(message));
     this.#unlisten = this.#wire.onConnection((state) => {
       if (state !== 'back') return;
       this.#asked = 0;
