@@ -1,12 +1,14 @@
+import { Packr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
 import { micros } from '../kernel/brand.ts';
 import type { Publication } from '../kernel/bus.ts';
-import { pack } from '../kernel/codec.ts';
 import type { Envelope } from '../kernel/envelope.ts';
 import { AstraError } from '../kernel/errors.ts';
 import { parkPublication, publicationVerbs, translatePublication } from './publications.ts';
 import { newId } from './testing/scenes.ts';
 
+/** A publisher's packer: it can write what JSON has not. */
+const pack = (value: unknown): Buffer => new Packr({ useRecords: false }).pack(value);
 const now = micros(1_800_000_000_000_000);
 const agentId = newId('ag');
 const goalId = newId('gl');

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
-import { Packr } from 'msgpackr';
+import { Unpackr } from 'msgpackr';
 import { type Address, type IdFormat, idOf } from './address.ts';
 import { recordedBodyBytesMax } from './bounds.ts';
 import { type Position, shard } from './brand.ts';
@@ -7,21 +7,24 @@ import type { Envelope, Json } from './envelope.ts';
 import { AstraError } from './errors.ts';
 import type { EventRecord, RecordedCommand, RecordedEffect, StoredEvent } from './event.ts';
 import type { SubjectKey } from './log.ts';
+import { packValue } from './msgpack.ts';
 
 /**
  * Bytes of events and messages: one plain msgpack value each (string keys, no extensions, no records), readable from
  * any language. Only this file seals and opens personal fields (docs/architecture.md, "Bytes"); what is sealed
  * stays sealed in the log, in channels, in snapshots and on LOG.
  */
-const packr = new Packr({ useRecords: false, variableMapSize: true, encodeUndefinedAsNil: true, moreTypes: false });
+const unpackr = new Unpackr({ useRecords: false, moreTypes: false });
 
-export const pack = (value: unknown): Buffer => packr.pack(value);
+export const pack = packValue;
 
 /** Throws `corrupt` / `unreadable_bytes` when the bytes are no msgpack value. */
 export function unpack(bytes: Uint8Array): unknown {
   try {
     // Binary values come as views of the same kind as what they are read from: a Buffer.
-    return packr.unpack(Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    return unpackr.unpack(
+      Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    );
   } catch (cause) {
     throw new AstraError('corrupt', 'unreadable_bytes', `expected one msgpack value in ${bytes.length} bytes`, {
       cause,
@@ -92,7 +95,7 @@ interface WireEnvelope {
 
 /** An envelope ready to be packed; with a sealer its body is sealed. */
 export function wireEnvelope(of: Envelope, sealer?: Sealer): WireEnvelope {
-  return {
+  const wire: Writable<WireEnvelope> = {
     org: of.to.org,
     type: of.to.type,
     to: of.to.id,
@@ -102,15 +105,18 @@ export function wireEnvelope(of: Envelope, sealer?: Sealer): WireEnvelope {
     by: of.principal,
     corr: of.correlationId,
     hops: of.hops,
-    ...(of.keyed === undefined ? null : { keyed: of.keyed }),
-    ...(of.fingerprint === undefined ? null : { fp: of.fingerprint }),
-    ...(of.replyTo === undefined ? null : { reply: of.replyTo }),
-    ...(of.deadline === undefined ? null : { deadline: of.deadline }),
-    ...(of.causationId === undefined ? null : { cause: of.causationId }),
-    ...(of.traceparent === undefined ? null : { trace: of.traceparent }),
-    ...(of.subject === undefined ? null : { subject: of.subject }),
   };
+  if (of.keyed !== undefined) wire.keyed = of.keyed;
+  if (of.fingerprint !== undefined) wire.fp = of.fingerprint;
+  if (of.replyTo !== undefined) wire.reply = of.replyTo;
+  if (of.deadline !== undefined) wire.deadline = of.deadline;
+  if (of.causationId !== undefined) wire.cause = of.causationId;
+  if (of.traceparent !== undefined) wire.trace = of.traceparent;
+  if (of.subject !== undefined) wire.subject = of.subject;
+  return wire;
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 function fromWire(wire: WireEnvelope, keys: KeyLookup): Envelope {
   return {
@@ -210,31 +216,28 @@ export function encodeBody(parts: BodyParts, sealer?: Sealer): Buffer {
       data = shown;
     }
   }
-  let asked: Pick<WireBody, 'verb' | 'body' | 'same' | 'sha256'> | undefined;
-  if (command) {
-    if ((command.body as unknown) === parts.data && !sealer) asked = { verb: command.verb, same: true };
-    else {
-      const body = recordable(command.body);
-      if (typeof body === 'string') asked = { verb: command.verb, sha256: body };
-      else if (secret) {
-        secret.body = body.whole;
-        asked = { verb: command.verb };
-      } else asked = { verb: command.verb, body: body.whole };
-    }
-  }
-  const wire: WireBody = {
+  // Field by field, in this order: the bytes are hashed.
+  const wire: Writable<WireBody> = {
     data,
     id: parts.commandId,
     by: parts.principal,
     corr: parts.correlationId,
-    ...(parts.causationId === undefined ? null : { cause: parts.causationId }),
-    ...(parts.traceparent === undefined ? null : { trace: parts.traceparent }),
-    ...asked,
-    ...(secret && sealer && (secret.data || 'body' in secret) ? { sealed: seal(secret, sealer) } : null),
-    ...(effects && effects.length > 0
-      ? { effects: effects.map((effect) => [effect.to, effect.n, wireEnvelope(effect.envelope, sealer)] as const) }
-      : null),
   };
+  if (parts.causationId !== undefined) wire.cause = parts.causationId;
+  if (parts.traceparent !== undefined) wire.trace = parts.traceparent;
+  if (command) {
+    wire.verb = command.verb;
+    if ((command.body as unknown) === parts.data && !sealer) wire.same = true;
+    else {
+      const body = recordable(command.body);
+      if (typeof body === 'string') wire.sha256 = body;
+      else if (secret) secret.body = body.whole;
+      else wire.body = body.whole;
+    }
+  }
+  if (secret && sealer && (secret.data || 'body' in secret)) wire.sealed = seal(secret, sealer);
+  if (effects && effects.length > 0)
+    wire.effects = effects.map((effect) => [effect.to, effect.n, wireEnvelope(effect.envelope, sealer)] as const);
   return pack(wire);
 }
 
