@@ -1,12 +1,12 @@
-import type { MsgHdrs } from '@nats-io/nats-core';
 import type { Reply } from '../envelope.ts';
+import type { HeaderBlock } from './header-block.ts';
 import { isUnacknowledged, type Publisher } from './publisher.ts';
 import type { Replies } from './replies.ts';
 
 export interface Question {
   readonly subject: string;
   readonly payload: Uint8Array;
-  readonly headers: MsgHdrs;
+  readonly headers: HeaderBlock;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { headers, type Msg } from '@nats-io/nats-core';
+import { MsgHdrsImpl } from '@nats-io/nats-core/internal';
 import { Packr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
 import { batchEntriesMax } from '../bounds.ts';
@@ -50,7 +51,11 @@ describe('a command on a lane', () => {
       subject: 'Änne: 1',
     };
     const { subject, payload, headers: h } = encodeCommand(names, home, envelope);
-    const decoded = decodeLaneMessage(names, { subject, headers: h, data: payload } as unknown as Msg, position);
+    const decoded = decodeLaneMessage(
+      names,
+      { subject, headers: MsgHdrsImpl.decode(h.encode()), data: payload } as unknown as Msg,
+      position,
+    );
     expect(decoded.entries).toEqual([{ ok: true, envelope }]);
   });
 

@@ -1,4 +1,4 @@
-import { headers, type Msg, type MsgHdrs } from '@nats-io/nats-core';
+import type { Msg } from '@nats-io/nats-core';
 import { bodyLevelsMax, hopsMax } from '../bounds.ts';
 import { micros, type Position, type Shard } from '../brand.ts';
 import type { LaneMessage } from '../bus.ts';
@@ -6,6 +6,7 @@ import { unpack } from '../codec.ts';
 import type { Envelope, Json } from '../envelope.ts';
 import { isJson } from '../json.ts';
 import { batchEntries } from '../worker-batch.ts';
+import { HeaderBlock, headersOf } from './header-block.ts';
 import { laneSubject, type Names } from './names.ts';
 
 /**
@@ -43,8 +44,8 @@ export function encodeCommand(
   names: Names,
   shard: Shard,
   envelope: Envelope,
-): { subject: string; payload: Uint8Array; headers: MsgHdrs } {
-  const h = headers();
+): { subject: string; payload: Uint8Array; headers: HeaderBlock } {
+  const h = new HeaderBlock();
   h.set(header.to, envelope.to.id);
   h.set(header.command, envelope.verb);
   h.set(header.commandId, envelope.id);
@@ -90,8 +91,8 @@ export function allowedReply(names: Names, replyTo: string | undefined, org: str
 
 export function decodeLaneMessage(names: Names, message: Msg, position: LaneMessage['position']): LaneMessage {
   const [, , , org, type, sender] = message.subject.split('.') as [string, string, string, string, string, string?];
-  const h = message.headers;
-  const get = (name: string): string | undefined => h?.get(name) || undefined;
+  const found = headersOf(message);
+  const get = (name: string): string | undefined => found.get(name);
   const bytes = message.data.length;
   const trusted = type !== batchToken && (type !== workerToken || sender === insideToken);
   const replyTo = allowedReply(names, get(header.replyTo), trusted ? undefined : org);

@@ -14,6 +14,7 @@ import { ingressAckWaitMs, ingressInFlightMax, ingressNakMs, readerRetryMs } fro
 import { allowedReply, header } from './command-message.ts';
 import type { Wire } from './connection.ts';
 import { isMissing } from './errors.ts';
+import { headersOf } from './header-block.ts';
 import { generationOf } from './streams.ts';
 
 const durable = 'forwarder';
@@ -91,7 +92,8 @@ export class Ingress implements Subscription {
 
   #take(message: JsMsg, generation: Generation): void {
     const [, , org = '', ...verb] = message.subject.split('.');
-    const get = (name: string): string | undefined => message.headers?.get(name) || undefined;
+    const found = headersOf(message);
+    const get = (name: string): string | undefined => found.get(name);
     const idempotencyKey = get(header.idempotencyKey);
     const replyTo = allowedReply(this.#wire.names, get(header.replyTo), org);
     const traceparent = get(header.traceparent);

@@ -1,5 +1,5 @@
 import { AckPolicy, DeliverPolicy, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import { headers, nanos } from '@nats-io/nats-core';
+import { nanos } from '@nats-io/nats-core';
 import { generation as asGeneration, shard as asShard, type Generation, type Shard } from '../brand.ts';
 import type {
   Bus,
@@ -20,6 +20,7 @@ import { requestMs, workAckPendingMax, workAckWaitMs } from './bounds.ts';
 import { decodeLaneMessage, encodeCommand } from './command-message.ts';
 import type { Wire } from './connection.ts';
 import { isMissing, natsError } from './errors.ts';
+import { HeaderBlock } from './header-block.ts';
 import { Ingress } from './ingress.ts';
 import { channelSubject, workDurable, workSubject } from './names.ts';
 import { Publisher } from './publisher.ts';
@@ -132,7 +133,7 @@ export class NatsBus implements Bus {
   }
 
   async sendChannel(to: Shard, from: Shard, n: number, envelope: Uint8Array): Promise<void> {
-    const h = headers();
+    const h = new HeaderBlock();
     h.set(channelNumber, String(n));
     await this.#publisher.publish(channelSubject(this.#wire.names, to, from), envelope, h);
   }
@@ -155,7 +156,7 @@ export class NatsBus implements Bus {
   async sendWork(offer: WorkOffer): Promise<void> {
     const { org, pool, type, lane, messageId, payload } = offer;
     await this.#ensureRoute(org, pool, type, lane);
-    const h = headers();
+    const h = new HeaderBlock();
     h.set('Nats-Msg-Id', messageId);
     await this.#publisher.publish(workSubject(this.#wire.names, org, pool, type, lane), payload, h);
   }
@@ -192,7 +193,7 @@ export class NatsBus implements Bus {
   }
 
   async sendEvents(events: EventMessage): Promise<void> {
-    const h = headers();
+    const h = new HeaderBlock();
     h.set('Nats-Msg-Id', events.messageId);
     h.set('Astra-Types', events.types.join(','));
     h.set('Astra-Generation', String(events.generation));

@@ -1,8 +1,8 @@
-import { headers } from '@nats-io/nats-core';
 import type { Subscription } from '../bus.ts';
 import type { Json, Reply } from '../envelope.ts';
 import { header } from './command-message.ts';
 import { jsonOf, type Wire } from './connection.ts';
+import { HeaderBlock } from './header-block.ts';
 import { Publisher } from './publisher.ts';
 import { Replies } from './replies.ts';
 
@@ -33,7 +33,7 @@ export class InPublisher {
     options: PublishOptions = {},
   ): Promise<{ readonly sequence: number; readonly reply: Promise<Reply> }> {
     const { replyTo, answer, forget } = this.#replies.expect(timeoutMs);
-    const h = headers();
+    const h = new HeaderBlock();
     h.set(header.replyTo, replyTo);
     if (options.idempotencyKey !== undefined) h.set(header.idempotencyKey, options.idempotencyKey);
     if (options.traceparent !== undefined) h.set(header.traceparent, options.traceparent);

@@ -1,8 +1,9 @@
-import type { Msg, MsgHdrs, Subscription } from '@nats-io/nats-core';
+import type { Msg, Subscription } from '@nats-io/nats-core';
 import { AstraError } from '../errors.ts';
 import { pubAckMs, publishesInFlightMax, sweepMs } from './bounds.ts';
 import { jsonOf, type Wire } from './connection.ts';
 import { natsError } from './errors.ts';
+import type { HeaderBlock } from './header-block.ts';
 
 interface Pending {
   readonly resolve: (sequence: number) => void;
@@ -40,7 +41,7 @@ export class Publisher {
    * Resolves with the stream's sequence once the message is stored. Throws `unavailable`, `overloaded` or `rejected`;
    * {@link isUnacknowledged} tells when it may have been stored all the same.
    */
-  publish(subject: string, payload: Uint8Array, headers?: MsgHdrs): Promise<number> {
+  publish(subject: string, payload: Uint8Array, headers?: HeaderBlock): Promise<number> {
     if (!this.#wire.connected())
       return Promise.reject(new AstraError('unavailable', 'bus_unavailable', 'there is no connection to NATS'));
     if (this.#pending.size >= publishesInFlightMax)
@@ -53,7 +54,10 @@ export class Publisher {
     return new Promise((resolve, reject) => {
       this.#pending.set(token, { resolve, reject, deadlineMs: performance.now() + pubAckMs });
       try {
-        this.#wire.nc.publish(subject, payload, { reply: this.#prefix + token, ...(headers ? { headers } : {}) });
+        this.#wire.nc.publish(subject, payload, {
+          reply: this.#prefix + token,
+          ...(headers ? { headers: headers.outgoing } : {}),
+        });
       } catch (error) {
         this.#pending.delete(token);
         reject(natsError(error));

@@ -1,4 +1,4 @@
-import { headers, type Msg, type Subscription as NatsSubscription } from '@nats-io/nats-core';
+import type { Msg, Subscription as NatsSubscription } from '@nats-io/nats-core';
 import type { IdFormat } from '../address.ts';
 import { shardOf } from '../address.ts';
 import type { Shard } from '../brand.ts';
@@ -10,6 +10,7 @@ import { ask } from './ask.ts';
 import { pullExpiresMs, pullMessagesMax, pullRetryMs } from './bounds.ts';
 import { batchToken, header } from './command-message.ts';
 import { jsonOf, type Wire } from './connection.ts';
+import { HeaderBlock } from './header-block.ts';
 import { laneSubject, workDurable } from './names.ts';
 import { Publisher } from './publisher.ts';
 import { Replies } from './replies.ts';
@@ -120,7 +121,7 @@ export class NatsWorkerLink implements WorkerLink {
     timeoutMs: number,
   ): Promise<Reply | readonly Reply[]> {
     return ask(this.#publisher, this.#replies, timeoutMs, (replyTo) => {
-      const h = headers();
+      const h = new HeaderBlock();
       h.set(header.replyTo, replyTo);
       for (const [name, value] of Object.entries(extra)) h.set(name, value);
       return { subject, payload: Buffer.from(JSON.stringify(body)), headers: h };
