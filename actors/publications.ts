@@ -53,6 +53,7 @@ export function publicationToCommand(
     readonly idempotencyKey?: string;
     readonly traceparent?: string;
     readonly firstSeen?: boolean;
+    readonly keyIsPlace?: boolean;
     readonly replyTo?: string;
   },
   { now, newId }: { readonly now: Micros; readonly newId: (prefix: string) => string },
@@ -72,6 +73,7 @@ export function publicationToCommand(
     newId,
     ...(idempotencyKey === undefined ? null : { idempotencyKey }),
     ...(publication.firstSeen === true ? { firstSeen: true } : null),
+    ...(publication.keyIsPlace === true ? { keyIsPlace: true } : null),
     ...(traceparent === undefined ? null : { traceparent }),
   });
   return replyTo === undefined ? envelope : { ...envelope, replyTo };
@@ -105,6 +107,7 @@ export function translatePublication(
       ...publication,
       idempotencyKey: own ?? `in:${publication.generation}:${publication.sequence}`,
       firstSeen: own === undefined && !publication.redelivered,
+      keyIsPlace: own === undefined,
     },
     { now, newId },
   );

@@ -13,11 +13,16 @@ export interface RequestContext {
   readonly idempotencyKey?: string;
   /** The key was made for this message and it is seen for the first time: nothing can have been created under it. */
   readonly firstSeen?: boolean;
+  /** The key was made from the message's place in a stream, which always holds the same request: no need to look what it asks. */
+  readonly keyIsPlace?: boolean;
   readonly now: Micros;
   /** A new id with this prefix. */
   readonly newId: (prefix: string) => string;
   readonly traceparent?: string;
 }
+
+const fingerprintOf = (request: Json, { keyIsPlace, idempotencyKey }: RequestContext): string =>
+  keyIsPlace === true ? (idempotencyKey as string) : fingerprint(request);
 
 /** A command for an actor that exists: keyed ones are remembered for ASTRA_IDEMPOTENCY_DAYS. */
 export function commandFor(to: Address, verb: string, body: Json, context: RequestContext, subject?: string): Envelope {
@@ -32,7 +37,7 @@ export function commandFor(to: Address, verb: string, body: Json, context: Reque
     principal: context.principal,
     correlationId: id,
     hops: 0,
-    ...(keyed ? { keyed: 'command', fingerprint: fingerprint({ to: to.id, verb, body }) } : null),
+    ...(keyed ? { keyed: 'command', fingerprint: fingerprintOf({ to: to.id, verb, body }, context) } : null),
     ...(context.traceparent === undefined ? null : { traceparent: context.traceparent }),
     ...(subject === undefined ? null : { subject }),
   };
@@ -61,7 +66,7 @@ export function creationOf(
     principal: context.principal,
     correlationId: id,
     hops: 0,
-    ...(keyed ? { keyed: 'create', fingerprint: fingerprint(request) } : null),
+    ...(keyed ? { keyed: 'create', fingerprint: fingerprintOf(request, context) } : null),
     ...(context.traceparent === undefined ? null : { traceparent: context.traceparent }),
     ...(subject === undefined ? null : { subject }),
   };

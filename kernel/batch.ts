@@ -38,9 +38,11 @@ export function buildPart(shard: ShardRuntime, units: readonly Unit[]): Part {
         schema: draft.schema,
         at: draft.at,
         body: draft.body,
+        hash,
       };
       hash = eventHash(hash, event);
-      events.push({ ...event, hash });
+      event.hash = hash;
+      events.push(event);
     }
   return {
     shard,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Address } from './address.ts';
 import type { DecideContext, WorkRoute } from './behavior.ts';
 import type { Micros, Shard } from './brand.ts';
 import type { Envelope } from './envelope.ts';
@@ -10,34 +11,64 @@ import { type SeededRandom, seededRandom } from './random.ts';
  * What a decision may know. Chance is seeded with SHA-256(actor key ‖ u32 version ‖ command id), big endian, so that the
  * same command on the same state decides the same (I5).
  */
-export function decideContext(
-  live: Live,
-  envelope: Envelope,
-  now: Micros,
-  shard: Shard,
-  serving: (org: string, route: WorkRoute) => readonly string[] | undefined,
-): DecideContext {
-  let generator: SeededRandom | undefined;
-  const random = (): SeededRandom => {
-    if (!generator) {
-      const version = Buffer.allocUnsafe(4);
-      version.writeUInt32BE(live.version);
-      generator = seededRandom(
-        createHash('sha256').update(live.key).update(version).update(envelope.id, 'utf8').digest(),
+export class DecisionContext implements DecideContext {
+  readonly now: Micros;
+  readonly envelope: Envelope;
+  readonly #live: Live;
+  readonly #shard: Shard;
+  readonly #serving: (org: string, route: WorkRoute) => readonly string[] | undefined;
+  #generator: SeededRandom | undefined;
+
+  constructor(
+    live: Live,
+    envelope: Envelope,
+    now: Micros,
+    shard: Shard,
+    serving: (org: string, route: WorkRoute) => readonly string[] | undefined,
+  ) {
+    this.#live = live;
+    this.envelope = envelope;
+    this.now = now;
+    this.#shard = shard;
+    this.#serving = serving;
+  }
+
+  get self(): Address {
+    return this.#live.address;
+  }
+
+  get head(): unknown {
+    return this.#live.head?.state;
+  }
+
+  /** Made when it is asked for: most decisions leave nothing to chance. */
+  get #chance(): SeededRandom {
+    if (!this.#generator) {
+      const { key, version } = this.#live;
+      const bytes = Buffer.allocUnsafe(4);
+      bytes.writeUInt32BE(version);
+      this.#generator = seededRandom(
+        createHash('sha256').update(key).update(bytes).update(this.envelope.id, 'utf8').digest(),
       );
     }
-    return generator;
-  };
-  return {
-    self: live.address,
-    now,
-    envelope,
-    head: live.head?.state,
-    random: () => random().number(),
-    id: (prefix) => timeId(prefix, Math.floor(now / 1000), random().bytes(10)),
-    pinnedId: (prefix) => pinnedId(prefix, shard, random().bytes(14)),
-    serving: (route) => serving(live.address.org, route),
-  };
+    return this.#generator;
+  }
+
+  random(): number {
+    return this.#chance.number();
+  }
+
+  id(prefix: string): string {
+    return timeId(prefix, Math.floor(this.now / 1000), this.#chance.bytes(10));
+  }
+
+  pinnedId(prefix: string): string {
+    return pinnedId(prefix, this.#shard, this.#chance.bytes(14));
+  }
+
+  serving(route: WorkRoute): readonly string[] | undefined {
+    return this.#serving(this.#live.address.org, route);
+  }
 }
 
 /** An id that carries its shard in its first two bytes; the rest is chance. */

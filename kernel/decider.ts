@@ -7,7 +7,7 @@ import type { ActorCache } from './cache.ts';
 import type { Clock } from './clock.ts';
 import { encodeBody, encodeEnvelope, type Sealer } from './codec.ts';
 import { contained, PoisonedInput } from './contained.ts';
-import { decideContext, pinnedId } from './decide-context.ts';
+import { DecisionContext, pinnedId } from './decide-context.ts';
 import { effectEnvelope } from './effect-envelope.ts';
 import type { Envelope, Reply } from './envelope.ts';
 import type { Problem } from './errors.ts';
@@ -180,7 +180,7 @@ export class Decider {
         live.state,
         envelope.verb,
         envelope.body,
-        decideContext(live, envelope, now, this.#parts.shard, this.#parts.serving),
+        new DecisionContext(live, envelope, now, this.#parts.shard, this.#parts.serving),
       );
     } catch (error) {
       if (live.behavior.type === deadLetterType) throw error;

@@ -83,6 +83,7 @@ export class Dispatcher {
   /** Lives that refused to be offered although they ask for it: left alone for a while. */
   readonly #refused = new Set<Live>();
   #pumping = false;
+  #lastRoute: Route | undefined;
 
   /** `offer` has the live decide about its offer, and is told when it did; false when nobody will ever decide. */
   constructor(capacity: Capacity, offer: (live: Live, decided: () => void) => boolean) {
@@ -193,6 +194,9 @@ export class Dispatcher {
 
   #route(live: Live, of: WorkRoute): Route {
     const { org } = live.address;
+    // One route after the other is the same one: a goal's tasks are alike.
+    const last = this.#lastRoute;
+    if (last && last.org === org && last.pool === of.pool && last.type === of.type) return last;
     const name = `${org}/${of.pool}/${of.type}`;
     let route = this.#routes.get(name);
     if (!route) {
@@ -203,6 +207,7 @@ export class Dispatcher {
       pool.routes.push(route);
       this.#pools.set(poolName, pool);
     }
+    this.#lastRoute = route;
     return route;
   }
 }

@@ -21,7 +21,7 @@ export interface Envelope {
    * `create`: the created actor itself remembers it, for ever, by `fingerprint`.
    */
   readonly keyed?: 'command' | 'create';
-  /** SHA-256, hex, of the canonical request: the same key with another fingerprint is `idempotency_key_reused`. */
+  /** What was asked: SHA-256, hex, of the canonical request, or the key itself where it can stand for one request alone; the same key with another fingerprint is `idempotency_key_reused`. */
   readonly fingerprint?: string;
   /** Subject that gets the {@link Reply} after the commit. */
   readonly replyTo?: string;

@@ -1,6 +1,6 @@
 import { headId } from './address.ts';
 import { eventBacklogBytesMax, eventBacklogMax, eventHeadroomBytes, eventRetryMs } from './bounds.ts';
-import { type Generation, positionOf, type Seq, type Shard, seq, toIso } from './brand.ts';
+import { type Generation, type Micros, positionOf, type Seq, type Shard, seq, toIso } from './brand.ts';
 import type { Bus, EventMessage } from './bus.ts';
 import type { Clock } from './clock.ts';
 import { type KeyLookup, openEvent } from './codec.ts';
@@ -12,8 +12,13 @@ import type { Registry } from './registry.ts';
 /** What EVT needs of an event; drafts and records both have it. */
 export type PublishedEvent = Pick<
   EventRecord,
-  'actor' | 'version' | 'type' | 'schema' | 'at' | 'data' | 'commandId' | 'correlationId' | 'principal'
-> & { readonly seq: Seq; readonly causationId?: string | undefined; readonly traceparent?: string | undefined };
+  'actor' | 'version' | 'type' | 'schema' | 'at' | 'commandId' | 'correlationId' | 'principal'
+> & {
+  readonly seq: Seq;
+  readonly data: unknown;
+  readonly causationId?: string | undefined;
+  readonly traceparent?: string | undefined;
+};
 
 /** Commits sent together before their acks are awaited. */
 const windowCommits = 64;
@@ -177,53 +182,62 @@ export class EventFeed {
 
   /** A message for each actor (a goal: with its tasks), in order of seq; more than one where one cannot hold them. */
   #messages(events: readonly PublishedEvent[]): readonly EventMessage[] {
-    const { registry, wanted } = this.#parts;
+    const { wanted } = this.#parts;
+    // An id is of one type and one org, as its random bits are.
     const groups = new Map<string, PublishedEvent[]>();
     for (const event of events) {
       if (!wanted(event.actor.org)) continue;
-      const type = registry.head(event.actor.type)?.type ?? event.actor.type;
-      const name = `${event.actor.org}/${type}/${headId(event.actor.id)}`;
+      const name = headId(event.actor.id);
       const group = groups.get(name);
       if (group) group.push(event);
       else groups.set(name, [event]);
     }
-    return [...groups].flatMap(([name, group]) => this.#messagesOf(name, group));
+    const messages: EventMessage[] = [];
+    for (const group of groups.values()) this.#addMessages(messages, group);
+    return messages;
   }
 
-  #messagesOf(name: string, events: readonly PublishedEvent[]): readonly EventMessage[] {
-    const { shard, bus, generation } = this.#parts;
-    const [org, actorType, actorId] = name.split('/') as [string, string, string];
-    const payload = Buffer.from(JSON.stringify(events.map((event) => publishedForm(shard, event))));
+  #addMessages(messages: EventMessage[], events: readonly PublishedEvent[]): void {
+    const { shard, bus, generation, registry } = this.#parts;
+    const { org, type, id } = (events[0] as PublishedEvent).actor;
+    const payload = Buffer.from(publishedText(shard, events));
     if (payload.length > bus.messageBytesMax - eventHeadroomBytes && events.length > 1) {
       const half = events.length >> 1;
-      return [...this.#messagesOf(name, events.slice(0, half)), ...this.#messagesOf(name, events.slice(half))];
+      this.#addMessages(messages, events.slice(0, half));
+      this.#addMessages(messages, events.slice(half));
+      return;
     }
-    return [
-      {
-        org,
-        actorType,
-        actorId,
-        types: [...new Set(events.map(({ type }) => type))],
-        generation: generation(),
-        messageId: `${shard}:${(events.at(-1) as PublishedEvent).seq}`,
-        payload,
-      },
-    ];
+    messages.push({
+      org,
+      actorType: registry.head(type)?.type ?? type,
+      actorId: headId(id),
+      types: [...new Set(events.map(({ type }) => type))],
+      generation: generation(),
+      messageId: `${shard}:${(events.at(-1) as PublishedEvent).seq}`,
+      payload,
+    });
   }
 }
 
-const publishedForm = (shard: Shard, event: PublishedEvent) => ({
-  position: positionOf(shard, event.seq),
-  org: event.actor.org,
-  actor: `${event.actor.type}/${event.actor.id}`,
-  version: event.version,
-  type: event.type,
-  schema: event.schema,
-  at: toIso(event.at),
-  commandId: event.commandId,
-  correlationId: event.correlationId,
-  causationId: event.causationId,
-  principal: event.principal,
-  traceparent: event.traceparent,
-  data: event.data,
-});
+/** Events as EVT has them, in JSON: put together here, because all but the data is short and needs no looking at for what it is. */
+function publishedText(shard: Shard, events: readonly PublishedEvent[]): string {
+  let text = '';
+  let at: Micros | undefined;
+  let iso = '';
+  for (const event of events) {
+    // The events of one command have one time.
+    if (event.at !== at) {
+      at = event.at;
+      iso = toIso(at);
+    }
+    const { org, type, id } = event.actor;
+    text += `${text === '' ? '[' : ','}{"position":"${positionOf(shard, event.seq)}","org":"${org}","actor":${quoted(`${type}/${id}`)},"version":${event.version},"type":"${event.type}","schema":${event.schema},"at":"${iso}","commandId":${quoted(event.commandId)},"correlationId":${quoted(event.correlationId)}`;
+    if (event.causationId !== undefined) text += `,"causationId":${quoted(event.causationId)}`;
+    text += `,"principal":${quoted(event.principal)}`;
+    if (event.traceparent !== undefined) text += `,"traceparent":${quoted(event.traceparent)}`;
+    text += `,"data":${JSON.stringify(event.data)}}`;
+  }
+  return `${text}]`;
+}
+
+const quoted = (text: string): string => JSON.stringify(text);

@@ -25,8 +25,9 @@ function notJsonWithin(value: object, levels: number): readonly string[] | undef
   const isList = Array.isArray(value);
   const prototype: unknown = Object.getPrototypeOf(value);
   if (!isList && prototype !== Object.prototype && prototype !== null) return [];
-  for (const [key, one] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
     if (!key.isWellFormed()) return [];
+    const one: unknown = (value as { readonly [key: string]: unknown })[key];
     // A field that is undefined is one that is not there.
     if (one === undefined && !isList) continue;
     const keys = notJsonAt(one, levels - 1);

@@ -4,19 +4,29 @@ import type { Shard } from './brand.ts';
 import type { EventShapes } from './codec.ts';
 import { isId } from './ids.ts';
 
-/** Placements that are remembered: a hash each is the price of asking again. */
+/** Placements that are remembered of each type: a hash each is the price of asking again. */
 const placementsMax = 16_384;
+
+interface KnownType {
+  readonly behavior: Behavior;
+  readonly head: Behavior | undefined;
+  /** By id: where it was asked for last. */
+  readonly placements: Map<string, { readonly org: string; readonly shards: number; readonly shard: Shard }>;
+}
 
 /** What a program knows of actor types: their behaviors, ids, event schemas and personal fields. */
 export class Registry implements EventShapes {
-  readonly #placements = new Map<string, Shard>();
-  readonly #types = new Map<string, { behavior: Behavior; head: Behavior | undefined }>();
+  readonly #types = new Map<string, KnownType>();
 
   constructor(behaviors: readonly Behavior[]) {
     for (const behavior of behaviors) {
-      this.#types.set(behavior.type, { behavior, head: undefined });
+      this.#types.set(behavior.type, { behavior, head: undefined, placements: new Map() });
       if (behavior.family)
-        this.#types.set(behavior.family.member.type, { behavior: behavior.family.member, head: behavior });
+        this.#types.set(behavior.family.member.type, {
+          behavior: behavior.family.member,
+          head: behavior,
+          placements: new Map(),
+        });
     }
   }
 
@@ -39,17 +49,17 @@ export class Registry implements EventShapes {
 
   /** The shard of an address; undefined for an unknown actor type. Throws a RangeError for a malformed id. */
   shardOf(to: Address, shards: number): Shard | undefined {
-    const format = this.ids(to.type);
-    if (!format) return undefined;
-    const name = `${to.org}/${to.type}/${to.id}/${shards}`;
-    const known = this.#placements.get(name);
-    if (known !== undefined) return known;
+    const type = this.#types.get(to.type);
+    if (!type) return undefined;
+    const known = type.placements.get(to.id);
+    if (known !== undefined && known.org === to.org && known.shards === shards) return known.shard;
+    const format = type.behavior.ids;
     const head = headId(to.id);
-    if (!isId(format.prefix, head) || (head === to.id) !== (this.head(to.type) === undefined))
+    if (!isId(format.prefix, head) || (head === to.id) !== (type.head === undefined))
       throw new RangeError(`not an id of ${to.type}: ${to.id.slice(0, 100)}`);
     const shard = shardOf(to, format, shards);
-    if (this.#placements.size >= placementsMax) this.#placements.clear();
-    this.#placements.set(name, shard);
+    if (type.placements.size >= placementsMax) type.placements.clear();
+    type.placements.set(to.id, { org: to.org, shards, shard });
     return shard;
   }
 }

@@ -3,7 +3,7 @@ import { workMessageAttemptsMax, workMessageBytesMax } from './bounds.ts';
 import type { Shard } from './brand.ts';
 import type { Bus } from './bus.ts';
 import type { Clock } from './clock.ts';
-import type { Envelope, Json } from './envelope.ts';
+import type { Envelope } from './envelope.ts';
 import { encodeCommit } from './log-message.ts';
 import type { Registry } from './registry.ts';
 import type { ShardRuntime } from './shard.ts';
@@ -47,7 +47,7 @@ export class Release {
       offers.push(...unit.offers);
     }
     if (offers.length > 0) this.offer(shard, offers);
-    shard.feed.push(units.flatMap(({ events }) => events.map((event) => ({ ...event, data: event.data as Json }))));
+    shard.feed.push(units.flatMap(({ events }) => events));
   }
 
   /** A command for another actor's lane, unrecorded: a redirect. */

@@ -23,13 +23,13 @@ export function backoffMs({ minMs, maxMs }: TaskState['planned']['backoff'], att
 export function failed(
   state: TaskState,
   error: TaskError,
-  { now, random }: DecideContext,
+  context: DecideContext,
   artifacts: readonly Artifact[] = [],
 ): Decision<TaskEvent> {
   const data = { attempt: state.attempt, error, ...(artifacts.length === 0 ? null : { artifacts }) };
   if (error.retryable === false || !hasAttemptsLeft(state))
     return accept<TaskEvent>([{ type: 'TaskAttemptFailed', data }, deadLetter(state, error)]);
-  const retryAt = plusMs(now, backoffMs(state.planned.backoff, attemptsOfRun(state), random()));
+  const retryAt = plusMs(context.now, backoffMs(state.planned.backoff, attemptsOfRun(state), context.random()));
   return accept<TaskEvent>([{ type: 'TaskAttemptFailed', data: { ...data, retryAt } }]);
 }
 

@@ -2,7 +2,7 @@ import { type Address, addressKey, headId, memberKey } from '../../kernel/addres
 import type { Decision, Effect, Fact, Stamped, WorkRoute } from '../../kernel/behavior.ts';
 import { type Micros, micros, plusMs, positionOf, type Shard, seq } from '../../kernel/brand.ts';
 import { pack, unpack } from '../../kernel/codec.ts';
-import { decideContext } from '../../kernel/decide-context.ts';
+import { DecisionContext } from '../../kernel/decide-context.ts';
 import type { Envelope, Json, Reply } from '../../kernel/envelope.ts';
 import { Live } from '../../kernel/live.ts';
 import { Registry } from '../../kernel/registry.ts';
@@ -82,7 +82,7 @@ export class Domain {
   /** What a command would come to. */
   decision(envelope: Envelope): Decision<Fact> {
     const live = this.find(envelope.to);
-    const context = decideContext(live, envelope, this.now, shard, (_org, route) => this.serving(route));
+    const context = new DecisionContext(live, envelope, this.now, shard, (_org, route) => this.serving(route));
     return live.behavior.decide(live.state, envelope.verb, envelope.body, context);
   }
 
