@@ -1,5 +1,5 @@
 /**
- * Writes plain msgpack (https://github.com/msgpack/msgpack/blob/master/spec.md): nil, booleans, numbers, strings, binary, lists and
+ * Writes plain msgpack (as its specification on github.com has it): nil, booleans, numbers, strings, binary, lists and
  * maps with string keys; nothing else occurs in what is stored or sent. Integers take the least form up to 32 bits,
  * larger ones are float64. Written by hand because the bytes of events are what a kernel makes most of: a general packer
  * costs four times as much here.
