@@ -4,6 +4,7 @@ import { type Bench, type BenchArguments, runBench } from './harness.ts';
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   append: async () => (await import('./append.ts')).append,
   tasks: async () => (await import('./tasks.ts')).tasks,
+  recover: async () => (await import('./recover.ts')).recover,
 };
 
 const [name, ...rest] = process.argv.slice(2);
