@@ -21,6 +21,12 @@ export interface ReleaseParts {
   readonly onTrouble: (message: string, cause: unknown) => void;
 }
 
+/** An offer, and the shard that makes it. */
+interface Released {
+  readonly shard: ShardRuntime;
+  readonly offer: Offer;
+}
+
 /**
  * What a commit lets out (I1): everything here is called behind the commit and only there. Nothing of it has to succeed:
  * answers are asked for again, channels and EVT are resent, offers come again on their timers, heads repair LOG.
@@ -28,6 +34,8 @@ export interface ReleaseParts {
 export class Release {
   readonly #parts: ReleaseParts;
   #workCounter = 0;
+  /** What the commit of this turn lets out, by route. */
+  readonly #waiting = new Map<string, Released[]>();
 
   constructor(parts: ReleaseParts) {
     this.#parts = parts;
@@ -65,34 +73,40 @@ export class Release {
     });
   }
 
-  /** Attempts for WORK, several of one route in a message. */
+  /** Attempts for WORK: those of one route that one commit lets out go together, whatever their shards. */
   offer(shard: ShardRuntime, offers: readonly Offer[]): void {
-    const groups = new Map<string, Offer[]>();
+    if (this.#waiting.size === 0) queueMicrotask(() => this.#offerWaiting());
     for (const offer of offers) {
-      const lane = laneOf(offer.priority);
-      const name = `${offer.actor.org}/${offer.route.pool}/${offer.route.type}/${lane}`;
-      const group = groups.get(name);
-      if (group) group.push(offer);
-      else groups.set(name, [offer]);
+      const { org } = offer.actor;
+      const { pool, type } = offer.route;
+      const name = `${org}/${pool}/${type}/${laneOf(offer.priority)}`;
+      const group = this.#waiting.get(name);
+      if (group) group.push({ shard, offer });
+      else this.#waiting.set(name, [{ shard, offer }]);
     }
-    for (const group of groups.values()) this.#offerGroup(shard, group);
   }
 
-  #offerGroup(shard: ShardRuntime, group: readonly Offer[]): void {
+  #offerWaiting(): void {
+    const groups = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const group of groups) this.#offerGroup(group);
+  }
+
+  #offerGroup(group: readonly Released[]): void {
     const { attemptsPerMessage } = this.#parts;
-    const { org } = (group[0] as Offer).actor;
-    const { pool } = (group[0] as Offer).route;
-    const most = Math.max(1, Math.min(workMessageAttemptsMax, attemptsPerMessage(org, pool)));
+    const first = group[0] as Released;
+    const { org } = first.offer.actor;
+    const most = Math.max(1, Math.min(workMessageAttemptsMax, attemptsPerMessage(org, first.offer.route.pool)));
     let texts: string[] = [];
     let sinces: number[] = [];
     let bytes = 2;
     const flush = (): void => {
-      if (texts.length > 0) this.#sendWork(shard, group[0] as Offer, `[${texts.join(',')}]`, sinces);
+      if (texts.length > 0) this.#sendWork(first, `[${texts.join(',')}]`, sinces);
       texts = [];
       sinces = [];
       bytes = 2;
     };
-    for (const offer of group) {
+    for (const { shard, offer } of group) {
       const text = JSON.stringify({ shard: shard.shard, ...(offer.payload as object) });
       if (texts.length >= most || bytes + text.length > workMessageBytesMax) flush();
       texts.push(text);
@@ -102,16 +116,16 @@ export class Release {
     flush();
   }
 
-  #sendWork(shard: ShardRuntime, of: Offer, payload: string, sinces: readonly number[]): void {
+  #sendWork({ shard, offer }: Released, payload: string, sinces: readonly number[]): void {
     const { bus, clock, onScheduled, onTrouble } = this.#parts;
-    const { org } = of.actor;
-    const { pool, type } = of.route;
+    const { org } = offer.actor;
+    const { pool, type } = offer.route;
     bus
       .sendWork({
         org,
         pool,
         type,
-        lane: laneOf(of.priority),
+        lane: laneOf(offer.priority),
         messageId: `${shard.shard}:${shard.epoch}:${++this.#workCounter}`,
         payload: Buffer.from(payload),
       })
