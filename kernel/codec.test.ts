@@ -9,6 +9,7 @@ import {
   erased,
   kidsOfBody,
   openEvent,
+  outlineEvent,
   pack,
   sealedEffects,
   unpack,
@@ -123,6 +124,30 @@ describe('the codec', () => {
     expect(gone.data).toEqual({ text: erased, priority: 5 });
     expect(gone.command?.body).toBe(erased);
     expect(gone.effects?.[0]?.envelope.body).toBe(erased);
+  });
+
+  it('outlines an event as it opens it', () => {
+    const parts = {
+      data: { text: 'secret wish', priority: 5 },
+      commandId: 'cmd',
+      principal: 'p',
+      correlationId: 'cmd',
+      command: { verb: 'submit', body: { text: 'secret wish' } },
+      effects: [{ to: shard(9), n: 4, envelope: { ...envelope, subject: 'ada' } }],
+      personal: ['text'],
+    };
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const keys = () => key;
+    const none = () => undefined;
+    for (const body of [encodeBody(parts), encodeBody({ ...parts, traceparent }), encodeBody(parts, sealer)])
+      for (const lookup of [keys, none]) {
+        const { shard, seq, actor, type, at, data, traceparent } = openEvent(stored(body), shapes, lookup);
+        const outline = outlineEvent(stored(body), shapes, lookup);
+        expect(outline).toEqual({ shard, seq, actor, type, at, data, traceparent });
+      }
+    expect(outlineEvent(stored(encodeBody({ ...parts, traceparent })), shapes, none).traceparent).toBe(traceparent);
+    expect(outlineEvent(stored(encodeBody(parts, sealer)), shapes, none).data).toEqual({ text: erased, priority: 5 });
+    expect(() => outlineEvent(stored(pack(7)), shapes, none)).toThrow(/expected a map/);
   });
 
   it('calls sealed data that was changed corrupt', () => {

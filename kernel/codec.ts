@@ -5,8 +5,9 @@ import { recordedBodyBytesMax } from './bounds.ts';
 import { type Position, shard } from './brand.ts';
 import type { Envelope, Json } from './envelope.ts';
 import { AstraError } from './errors.ts';
-import type { EventRecord, RecordedCommand, RecordedEffect, StoredEvent } from './event.ts';
+import type { EventOutline, EventRecord, RecordedCommand, RecordedEffect, StoredEvent } from './event.ts';
 import type { SubjectKey } from './log.ts';
+import { MsgpackReader } from './msgpack-reader.ts';
 import { packValue } from './msgpack.ts';
 
 /**
@@ -287,24 +288,78 @@ export interface EventShapes {
   personal(actorType: string, eventType: string): readonly string[];
 }
 
+/** How ids of this event's actor type are spelled. Throws `corrupt` when this program does not know it. */
+function idFormatOf(stored: StoredEvent, shapes: EventShapes): IdFormat {
+  const format = shapes.ids(stored.actorType);
+  if (format) return format;
+  throw new AstraError(
+    'corrupt',
+    'unknown_actor_type',
+    `event ${stored.shard}:${stored.seq} is of actor type ${stored.actorType}, which this program does not know`,
+  );
+}
+
+/** What was sealed in an event's body. */
+interface Secret {
+  readonly data?: { readonly [key: string]: Json };
+  readonly body?: Json;
+}
+
+/** The data with its personal fields; without the secret they read as {@link erased}. */
+const revealed = (
+  data: { readonly [key: string]: Json },
+  secret: Secret | undefined,
+  { actorType, type }: StoredEvent,
+  shapes: EventShapes,
+): { readonly [key: string]: Json } => ({
+  ...data,
+  ...(secret ? secret.data : Object.fromEntries(shapes.personal(actorType, type).map((field) => [field, erased]))),
+});
+
+/**
+ * A stored event as read models see it: most of a body (what was asked, and what it caused) is passed over.
+ * Personal fields are opened, or {@link erased}. Throws `corrupt`.
+ */
+export function outlineEvent(stored: StoredEvent, shapes: EventShapes, keys: KeyLookup): EventOutline {
+  const { prefix } = idFormatOf(stored, shapes);
+  let data: WireBody['data'] = {};
+  let traceparent: string | undefined;
+  let sealed: Sealed | undefined;
+  const body = new MsgpackReader(stored.body);
+  for (let left = body.map(); left > 0; left--)
+    switch (body.text()) {
+      case 'data':
+        data = body.value() as WireBody['data'];
+        break;
+      case 'trace':
+        traceparent = body.text();
+        break;
+      case 'sealed':
+        sealed = body.value() as Sealed;
+        break;
+      default:
+        body.skip();
+    }
+  return {
+    shard: stored.shard,
+    seq: stored.seq,
+    actor: { org: stored.org, type: stored.actorType, id: idOf(prefix, stored.actorKey) },
+    type: stored.type,
+    at: stored.at,
+    data: sealed ? revealed(data, open(sealed, keys) as Secret | undefined, stored, shapes) : data,
+    traceparent,
+  };
+}
+
 /** A stored event as a record: personal fields opened, or {@link erased}. Throws `corrupt`. */
 export function openEvent(stored: StoredEvent, shapes: EventShapes, keys: KeyLookup = () => undefined): EventRecord {
-  const format = shapes.ids(stored.actorType);
-  if (!format)
-    throw new AstraError(
-      'corrupt',
-      'unknown_actor_type',
-      `event ${stored.shard}:${stored.seq} is of actor type ${stored.actorType}, which this program does not know`,
-    );
+  const format = idFormatOf(stored, shapes);
   const wire = unpack(stored.body) as WireBody;
   let data: Json = wire.data;
   let body = wire.same ? wire.data : wire.body;
   if (wire.sealed) {
-    const secret = open(wire.sealed, keys) as { data?: Record<string, Json>; body?: Json } | undefined;
-    const hidden = secret
-      ? secret.data
-      : Object.fromEntries(shapes.personal(stored.actorType, stored.type).map((field) => [field, erased]));
-    data = { ...wire.data, ...hidden };
+    const secret = open(wire.sealed, keys) as Secret | undefined;
+    data = revealed(wire.data, secret, stored, shapes);
     if (wire.verb !== undefined && wire.sha256 === undefined) body = secret ? secret.body : erased;
   }
   const command: RecordedCommand | undefined =

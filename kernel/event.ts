@@ -43,6 +43,11 @@ export interface EventRecord {
   readonly kid?: string;
 }
 
+/** What read models see of an event: what happened, to whom and when. */
+export type EventOutline = Pick<EventRecord, 'shard' | 'seq' | 'actor' | 'type' | 'at' | 'data'> & {
+  readonly traceparent?: string | undefined;
+};
+
 /** An event as it is stored, sent on LOG and hashed: names of dictionary entries, body as bytes. */
 export interface StoredEvent {
   readonly shard: Shard;

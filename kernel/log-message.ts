@@ -1,8 +1,9 @@
 import { epoch, micros, seq, shard } from './brand.ts';
-import { pack, unpack } from './codec.ts';
+import { pack } from './codec.ts';
 import type { LoggedCommit } from './edge.ts';
 import { AstraError } from './errors.ts';
 import type { StoredEvent } from './event.ts';
+import { MsgpackReader } from './msgpack-reader.ts';
 
 /**
  * The messages of stream LOG (docs/nats.md, "Listening out"): msgpack maps
@@ -70,7 +71,7 @@ export function encodeCommit(events: readonly StoredEvent[], messageBytesMax: nu
 
 /** Throws `corrupt` / `unreadable_bytes` when the message is of another layout. */
 export function decodeCommit(bytes: Uint8Array): LoggedCommit {
-  const wire = unpack(bytes) as
+  const wire = new MsgpackReader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).value() as
     | { v: number; shard: number; part: number; parts: number; events: readonly WireEvent[] }
     | null
     | undefined;

@@ -1,6 +1,6 @@
 import type { AgentEvent, AgentProfile, AgentStatus } from '../actors/agent/events.ts';
 import { type Micros, positionOf, type Seq, type Shard, toIso } from '../kernel/brand.ts';
-import type { EventRecord } from '../kernel/event.ts';
+import type { EventOutline } from '../kernel/event.ts';
 import { type AgentMessage, AgentMessages, messageView } from './agent-messages.ts';
 import type { AgentFilter, AgentMessageView, AgentView } from './agent-view.ts';
 import { Interned } from './interned.ts';
@@ -114,7 +114,7 @@ export const agents: Projection<AgentsState> = {
   },
 };
 
-function spawned(record: EventRecord, data: AgentProfile, interned: Interned): AgentRow {
+function spawned(record: EventOutline, data: AgentProfile, interned: Interned): AgentRow {
   return {
     org: interned.string(record.actor.org),
     id: record.actor.id,

@@ -2,7 +2,7 @@ import type { DeadLetterEvent, DeadLetterOrigin } from '../actors/dead-letter/ev
 import { type Micros, positionOf, type Seq, type Shard, toIso } from '../kernel/brand.ts';
 import type { Json } from '../kernel/envelope.ts';
 import type { Problem } from '../kernel/errors.ts';
-import type { EventRecord } from '../kernel/event.ts';
+import type { EventOutline } from '../kernel/event.ts';
 import { parkedCommandsMax } from './bounds.ts';
 import type { DeadLetterFilter, DeadLetterView } from './dead-letter-view.ts';
 import { OrderedIndex } from './ordered-index.ts';
@@ -58,7 +58,7 @@ export class DeadLetters {
     if (row) this.#table.remove(row);
   }
 
-  apply(record: EventRecord): void {
+  apply(record: EventOutline): void {
     const { org, id } = record.actor;
     const event = { type: record.type, data: record.data } as unknown as DeadLetterEvent;
     const had = this.#table.get(org, id);

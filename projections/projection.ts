@@ -1,5 +1,5 @@
 import type { Shard } from '../kernel/brand.ts';
-import type { EventRecord } from '../kernel/event.ts';
+import type { EventOutline } from '../kernel/event.ts';
 
 /**
  * A projection: a read model in memory, a fold over the logs (docs/architecture.md, "Read models"). No I/O, no clock, no chance:
@@ -11,7 +11,7 @@ export interface Projection<S> {
   readonly version: number;
   initial(): S;
   /** Folds one event. Owns the state and changes it in place. `bytes` is the size of the stored body. */
-  apply(state: S, event: EventRecord, bytes: number): void;
+  apply(state: S, event: EventOutline, bytes: number): void;
   /** Replaces everything of `shard` in `state` by what `rebuilt`, a fold of that shard alone, holds. */
   adopt(state: S, rebuilt: S, shard: Shard): void;
   /** What its lists can be filtered by, each an index. */
@@ -21,7 +21,7 @@ export interface Projection<S> {
 /** A projection with its state, whatever the state's type is. */
 export interface Running {
   readonly name: string;
-  apply(event: EventRecord, bytes: number): void;
+  apply(event: EventOutline, bytes: number): void;
   /** The same projection with an empty state: what a shard is rebuilt in. */
   beside(): Running;
   /** Takes over a shard that was folded beside. */
@@ -41,7 +41,7 @@ export class RunningProjection<S> implements Running {
     return this.#projection.name;
   }
 
-  apply(event: EventRecord, bytes: number): void {
+  apply(event: EventOutline, bytes: number): void {
     this.#projection.apply(this.state, event, bytes);
   }
 

@@ -1,7 +1,7 @@
 import type { Seq, Shard } from '../kernel/brand.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { type EventShapes, openEvent } from '../kernel/codec.ts';
-import type { EventRecord, StoredEvent } from '../kernel/event.ts';
+import { type EventShapes, outlineEvent } from '../kernel/codec.ts';
+import type { EventOutline, StoredEvent } from '../kernel/event.ts';
 import { sliceMs } from './bounds.ts';
 import type { KeyRing, Keys } from './key-ring.ts';
 import type { Running } from './projection.ts';
@@ -27,7 +27,7 @@ export interface FoldParts {
 /** A commit that is being opened: readers see nothing of it before all of it is. */
 interface Opening {
   readonly events: readonly StoredEvent[];
-  readonly records: (EventRecord | undefined)[];
+  readonly records: (EventOutline | undefined)[];
   readonly keys: Keys;
   at: number;
 }
@@ -179,7 +179,7 @@ export class ShardFold {
     while (opening.at < events.length) {
       const stored = events[opening.at] as StoredEvent;
       try {
-        records.push(openEvent(stored, shapes, key));
+        records.push(outlineEvent(stored, shapes, key));
       } catch (cause) {
         records.push(undefined);
         onRefused(stored, cause);

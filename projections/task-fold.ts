@@ -164,7 +164,12 @@ export function endedAt(task: TaskRow): Micros | undefined {
 
 function record(
   task: TaskRow,
-  { type, at, seq, traceparent }: Pick<Transition, 'type' | 'at' | 'seq'> & { readonly traceparent?: string },
+  {
+    type,
+    at,
+    seq,
+    traceparent,
+  }: Pick<Transition, 'type' | 'at' | 'seq'> & { readonly traceparent?: string | undefined },
 ): void {
   const known = task.last?.traceparent ?? task.goal.facts.traceparent;
   task.last = {

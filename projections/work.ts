@@ -1,13 +1,13 @@
 import type { GoalEvent } from '../actors/goal/events.ts';
 import type { TaskEvent } from '../actors/task/events.ts';
-import type { EventRecord } from '../kernel/event.ts';
+import type { EventOutline } from '../kernel/event.ts';
 import { foldGoal } from './goal-fold.ts';
 import type { Projection } from './projection.ts';
 import { foldTask } from './task-fold.ts';
 import { batchIndexes, goalIndexes, type WorkBounds, WorkState } from './work-state.ts';
 
 /** An event of one type's vocabulary, with what the kernel recorded beside it. */
-export type Recorded<E extends { type: string; data: object }> = Omit<EventRecord, 'type' | 'data'> & E;
+export type Recorded<E extends { type: string; data: object }> = Omit<EventOutline, 'type' | 'data'> & E;
 
 /** Goals with their tasks, and dead letters: what belongs together leaves memory together. */
 export const work = (bounds: WorkBounds): Projection<WorkState> => ({
