@@ -20,6 +20,7 @@ import type { WorkerLog } from './worker-log.ts';
 export class Outbox {
   readonly #parts: OutboxParts;
   readonly #lanes = new Map<Shard, Lane>();
+  readonly #leaving: Lane[] = [];
   #pending = 0;
   #closed = false;
   #idle: (() => void)[] = [];
@@ -43,10 +44,7 @@ export class Outbox {
     const entry: Entry = { command, bytes, settled, withdrawn: false };
     this.#pending++;
     lane.waiting.push(entry);
-    if (lane.state === 'free') {
-      lane.state = 'leaving';
-      setImmediate(this.#flush, lane);
-    }
+    if (lane.state === 'free') this.#leave(lane);
     return entry;
   }
 
@@ -56,8 +54,7 @@ export class Outbox {
       if (lane.state !== 'resting') continue;
       lane.cancelRetry?.();
       lane.retryMs = 0;
-      lane.state = 'leaving';
-      setImmediate(this.#flush, lane);
+      this.#leave(lane);
     }
   }
 
@@ -76,7 +73,16 @@ export class Outbox {
     this.#wake();
   }
 
-  #flush = (lane: Lane): void => {
+  /** At the end of this turn of the loop, all lanes together: what they send then leaves in one write. */
+  #leave(lane: Lane): void {
+    lane.state = 'leaving';
+    if (this.#leaving.push(lane) > 1) return;
+    setImmediate(() => {
+      for (const one of this.#leaving.splice(0)) this.#flush(one);
+    });
+  }
+
+  #flush(lane: Lane): void {
     if (this.#closed) return;
     const batch: Entry[] = [];
     let bytes = 0;
@@ -108,7 +114,7 @@ export class Outbox {
         (replies) => this.#answered(lane, batch, replies),
         (error: unknown) => this.#failed(lane, batch, error),
       );
-  };
+  }
 
   #answered(lane: Lane, batch: readonly Entry[], replies: readonly Reply[]): void {
     if (this.#closed) return;
@@ -144,8 +150,7 @@ export class Outbox {
       }
       lane.entriesMax = Math.ceil(batch.length / 2);
       lane.waiting = [...batch, ...lane.waiting];
-      lane.state = 'leaving';
-      setImmediate(this.#flush, lane);
+      this.#leave(lane);
       return;
     }
     this.#parts.log.debug(
