@@ -1,4 +1,4 @@
-import { epoch, micros, seq, shard } from './brand.ts';
+import { epoch, micros, type Shard, seq, shard } from './brand.ts';
 import { pack } from './codec.ts';
 import type { LoggedCommit } from './edge.ts';
 import { AstraError } from './errors.ts';
@@ -71,31 +71,58 @@ export function encodeCommit(events: readonly StoredEvent[], messageBytesMax: nu
 
 /** Throws `corrupt` / `unreadable_bytes` when the message is of another layout. */
 export function decodeCommit(bytes: Uint8Array): LoggedCommit {
-  const wire = new MsgpackReader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).value() as
-    | { v: number; shard: number; part: number; parts: number; events: readonly WireEvent[] }
-    | null
-    | undefined;
-  if (wire?.v !== layoutVersion || !Array.isArray(wire.events))
-    throw new AstraError('corrupt', 'unreadable_bytes', `expected a LOG message of layout ${layoutVersion}`);
-  const of = shard(wire.shard);
+  const message = new MsgpackReader(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  let v = 0;
+  let of: Shard | undefined;
+  let part = 0;
+  let parts = 0;
+  const events: StoredEvent[] = [];
+  for (let left = message.map(); left > 0; left--)
+    switch (message.text()) {
+      case 'v':
+        v = message.number();
+        break;
+      case 'shard':
+        of = shard(message.number());
+        break;
+      case 'part':
+        part = message.number();
+        break;
+      case 'parts':
+        parts = message.number();
+        break;
+      case 'events':
+        if (v !== layoutVersion || of === undefined) throw otherLayout();
+        for (let more = message.list(); more > 0; more--) events.push(readEvent(message, of));
+        break;
+      default:
+        message.skip();
+    }
+  if (of === undefined || events.length === 0) throw otherLayout();
+  return { shard: of, part, parts, events };
+}
+
+/** In the order of {@link toWire}. */
+function readEvent(message: MsgpackReader, of: Shard): StoredEvent {
+  if (message.list() !== wireEventItems) throw otherLayout();
   return {
     shard: of,
-    part: wire.part,
-    parts: wire.parts,
-    events: wire.events.map((e) => ({
-      shard: of,
-      seq: seq(e[0]),
-      epoch: epoch(e[1]),
-      commitSeq: seq(e[2]),
-      org: e[3],
-      actorType: e[4],
-      actorKey: e[5] as Buffer,
-      version: e[6],
-      type: e[7],
-      schema: e[8],
-      at: micros(e[9]),
-      body: e[10] as Buffer,
-      hash: e[11] as Buffer,
-    })),
+    seq: seq(message.number()),
+    epoch: epoch(message.number()),
+    commitSeq: seq(message.number()),
+    org: message.text(),
+    actorType: message.text(),
+    actorKey: message.bytes(),
+    version: message.number(),
+    type: message.text(),
+    schema: message.number(),
+    at: micros(message.number()),
+    body: message.bytes(),
+    hash: message.bytes(),
   };
 }
+
+const wireEventItems = 12;
+
+const otherLayout = (): AstraError =>
+  new AstraError('corrupt', 'unreadable_bytes', `expected a LOG message of layout ${layoutVersion}`);

@@ -66,6 +66,9 @@ describe('the reader of msgpack', () => {
       expect(() => new MsgpackReader(other).skip()).toThrow('expected a plain value');
     }
     expect(() => new MsgpackReader(pack(1)).map()).toThrow('expected a map, found');
+    expect(() => new MsgpackReader(pack(1)).list()).toThrow('expected a list, found');
     expect(() => new MsgpackReader(pack(1)).text()).toThrow('expected a text, found');
+    expect(() => new MsgpackReader(pack('1')).number()).toThrow('expected a number, found');
+    expect(() => new MsgpackReader(pack('1')).bytes()).toThrow('expected bytes, found');
   });
 });

@@ -18,7 +18,7 @@ export class MsgpackReader {
     this.#bytes = bytes;
   }
 
-  /** How many entries the map has that comes next: each is a {@link text} and a {@link value}. */
+  /** How many entries the map has that comes next: each is a {@link text} and something else. */
   map(): number {
     const kind = this.#byte();
     if (kind >= 0x80 && kind < 0x90) return kind & 0x0f;
@@ -27,11 +27,32 @@ export class MsgpackReader {
     throw other('a map', kind);
   }
 
+  /** How many items the list has that comes next. */
+  list(): number {
+    const kind = this.#byte();
+    if (kind >= 0x90 && kind < 0xa0) return kind & 0x0f;
+    if (kind === 0xdc) return this.#unsigned(2);
+    if (kind === 0xdd) return this.#unsigned(4);
+    throw other('a list', kind);
+  }
+
   text(): string {
     const kind = this.#byte();
     if (kind >= 0xa0 && kind < 0xc0) return this.#text(kind & 0x1f);
     if (kind >= 0xd9 && kind <= 0xdb) return this.#text(this.#unsigned(1 << (kind - 0xd9)));
     throw other('a text', kind);
+  }
+
+  number(): number {
+    const value = this.value();
+    if (typeof value === 'number') return value;
+    throw unreadable('a number', `a ${typeof value}`);
+  }
+
+  bytes(): Buffer {
+    const value = this.value();
+    if (Buffer.isBuffer(value)) return value;
+    throw unreadable('bytes', `a ${typeof value}`);
   }
 
   value(): unknown {
