@@ -1,7 +1,7 @@
 import { AstraError } from './errors.ts';
 
 /** Texts up to this long are looked up before they are made: keys, types, pools, statuses repeat for ever. */
-const wordBytesMax = 16;
+const wordBytesMax = 24;
 const wordsMax = 4096;
 const words: (string | undefined)[] = new Array(wordsMax).fill(undefined);
 

@@ -33,6 +33,7 @@ export class NatsWorkerLink implements WorkerLink {
   readonly #publisher: Publisher;
   readonly #replies: Replies;
   readonly #pullers = new Set<Puller>();
+  #retry: NodeJS.Timeout | undefined;
 
   constructor(wire: Wire, options: WorkerLinkOptions) {
     this.#wire = wire;
@@ -55,7 +56,10 @@ export class NatsWorkerLink implements WorkerLink {
     options: PullOptions,
   ): Promise<Subscription> {
     const pullers = lanes.flatMap((lane) =>
-      routes.map(({ pool, type }) => new Puller(this.#wire, workDurable(org, pool, type, lane), options)),
+      routes.map(
+        ({ pool, type }) =>
+          new Puller(this.#wire, workDurable(org, pool, type, lane), options, () => this.#wakeLater()),
+      ),
     );
     for (const puller of pullers) this.#pullers.add(puller);
     for (const puller of pullers) puller.start();
@@ -72,6 +76,14 @@ export class NatsWorkerLink implements WorkerLink {
   /** Slots may have become free: who waits for credit asks again. */
   #wake(): void {
     for (const puller of this.#pullers) puller.wake();
+  }
+
+  /** Routes that nothing was offered on yet are most of them: they ask again together, in one write. */
+  #wakeLater(): void {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined;
+      for (const puller of this.#pullers) puller.retry();
+    }, pullRetryMs).unref();
   }
 
   async sendBatch(
@@ -147,6 +159,7 @@ export class NatsWorkerLink implements WorkerLink {
 
   async close(): Promise<void> {
     for (const puller of this.#pullers) puller.stop();
+    clearTimeout(this.#retry);
     this.#publisher.close();
     this.#replies.close();
     // What was acknowledged or sent just now is on its way before the socket ends.
@@ -166,19 +179,23 @@ class Puller {
   readonly #wire: Wire;
   readonly #durable: string;
   readonly #options: PullOptions;
+  readonly #onAbsent: () => void;
   readonly #inbox: string;
   #subscription: NatsSubscription | undefined;
   #unlisten: () => void = () => {};
   /** Messages of the standing request that have not come; 0: no request stands. */
   #asked = 0;
   #deadline: NodeJS.Timeout | undefined;
-  #retry: NodeJS.Timeout | undefined;
+  /** There is no durable yet, or its requests are refused: it asks again a little later. */
+  #absent = false;
   #stopped = false;
 
-  constructor(wire: Wire, durable: string, options: PullOptions) {
+  /** `onAbsent`: it wants {@link retry} to be called in a while. */
+  constructor(wire: Wire, durable: string, options: PullOptions, onAbsent: () => void) {
     this.#wire = wire;
     this.#durable = durable;
     this.#options = options;
+    this.#onAbsent = onAbsent;
     this.#inbox = `${wire.inbox}.pull${++pulls}`;
   }
 
@@ -196,12 +213,11 @@ class Puller {
     this.#stopped = true;
     this.#unlisten();
     clearTimeout(this.#deadline);
-    clearTimeout(this.#retry);
     this.#subscription?.unsubscribe();
   }
 
   wake(): void {
-    if (this.#stopped || this.#asked > 0 || this.#retry || !this.#wire.connected()) return;
+    if (this.#stopped || this.#asked > 0 || this.#absent || !this.#wire.connected()) return;
     const credit = this.#options.credit();
     if (credit <= 0) return;
     // Messages hold up to sixteen attempts: asking for one a credit would bring far more than can start.
@@ -248,11 +264,13 @@ class Puller {
 
   #later(): void {
     this.#asked = 0;
-    this.#retry = setTimeout(() => {
-      this.#retry = undefined;
-      this.wake();
-    }, pullRetryMs);
-    this.#retry.unref();
+    this.#absent = true;
+    this.#onAbsent();
+  }
+
+  retry(): void {
+    this.#absent = false;
+    this.wake();
   }
 }
 
