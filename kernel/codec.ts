@@ -7,8 +7,8 @@ import type { Envelope, Json } from './envelope.ts';
 import { AstraError } from './errors.ts';
 import type { EventOutline, EventRecord, RecordedCommand, RecordedEffect, StoredEvent } from './event.ts';
 import type { SubjectKey } from './log.ts';
-import { MsgpackReader } from './msgpack-reader.ts';
 import { packValue } from './msgpack.ts';
+import { MsgpackReader } from './msgpack-reader.ts';
 
 /**
  * Bytes of events and messages: one plain msgpack value each (string keys, no extensions, no records), readable from
