@@ -270,9 +270,12 @@ function bytesAtMost(value: Json | undefined, enough: number): number {
   return bytes;
 }
 
+const sealedMark = Buffer.from('sealed');
+const noKids: readonly string[] = [];
+
 /** The key ids that are needed to open this body. */
 export function kidsOfBody(body: Buffer): readonly string[] {
-  if (!body.includes('sealed')) return [];
+  if (!body.includes(sealedMark)) return noKids;
   const wire = unpack(body) as WireBody;
   if (!wire.sealed && !wire.effects) return [];
   const kids = wire.sealed ? [wire.sealed.kid] : [];

@@ -81,5 +81,7 @@ export class Replies {
 /** Undefined when it is no answer: a subject is open to more than those who answer. */
 function readReplies(message: Msg): Reply | readonly Reply[] | undefined {
   const replies = jsonOf(message) as Reply | readonly Reply[] | undefined;
-  return [replies].flat().every((reply) => typeof reply?.ok === 'boolean') ? replies : undefined;
+  return (Array.isArray(replies) ? replies.every(isReply) : isReply(replies)) ? replies : undefined;
 }
+
+const isReply = (value: unknown): boolean => typeof (value as Reply | null | undefined)?.ok === 'boolean';
