@@ -52,8 +52,10 @@ export const commitRetryMaxMs = 1000;
 export const leaseMs = 2500;
 /** Between two renewals of the leases: four may fail before one runs out. */
 export const leaseRenewMs = 500;
-/** Between two attempts to claim what another owner still holds. */
-export const claimRetryMs = 250;
+/** Between looks at who lives, and so at how many shards are this process's share: what is left of three seconds after a lease, recovery needs. */
+export const balanceMs = 250;
+/** Between attempts to claim while there are fewer than the share: what another process gives back is taken at once. */
+export const claimRetryMs = 50;
 /** Between announcements of the heads. */
 export const headsMs = 250;
 /** Between announcements of a kernel's own figures. */
@@ -83,7 +85,7 @@ export const timerTickMs = 4;
 
 /** Offers per free slot that a pool may have outstanding: one running, one on its way. */
 export const offersPerFreeSlot = 2;
-/** Offers a pool may have outstanding however few slots were heard of. */
+/** Offers a pool may have outstanding however few slots were heard of, and however small the process's share of the shards is. */
 export const offersMin = 4;
 /** Attempts of one WORK message. */
 export const workMessageAttemptsMax = 16;

@@ -1,13 +1,19 @@
 import { busRetryMs } from './bounds.ts';
-import type { Generation } from './brand.ts';
+import { shard as asShard, type Generation, type Shard } from './brand.ts';
 import type { Bus } from './bus.ts';
 import type { Clock } from './clock.ts';
-import type { Log } from './log.ts';
+import { AstraError } from './errors.ts';
+import type { LanePosition, Log, ShardRow } from './log.ts';
 import type { ShardRuntime } from './shard.ts';
 
+/** The shard whose owner does what one kernel has to do for all: reads IN, and makes the streams anew. */
+export const leadingShard = asShard(0);
+
 export interface BusLevelParts {
+  readonly owner: string;
+  readonly shards: number;
   readonly bus: Pick<Bus, 'inspect' | 'recreate'>;
-  readonly log: Pick<Log, 'heads' | 'raiseGeneration'>;
+  readonly log: Pick<Log, 'heads' | 'meta' | 'raiseGeneration'>;
   readonly clock: Clock;
   readonly runtimes: () => readonly ShardRuntime[];
   readonly stopping: () => boolean;
@@ -20,6 +26,9 @@ export interface BusLevelParts {
  * connection, and now and then besides. When it forgot, the generation is raised, the streams are made anew, and what was
  * in flight is derived again from the log. Until that is known, nothing is taken from the bus: what came from streams that
  * are about to be made anew would count as consumed of the new ones.
+ *
+ * Of several kernels the owner of shard 0 alone does this, by what the log says that it is; it looks at everybody's lanes.
+ * The others wait until the bus is level with the generation that the log says is in force.
  */
 export class BusLevel {
   readonly #parts: BusLevelParts;
@@ -90,16 +99,47 @@ export class BusLevel {
   }
 
   async #look(): Promise<void> {
-    const { bus, log, runtimes, onForgot } = this.#parts;
-    const lanes = runtimes().map(({ shard, committed }) => [shard, committed.lane] as const);
-    const current = new Map(lanes.filter(([, lane]) => lane.generation === this.#generation));
-    const { state, reason, highestSequence } = await bus.inspect(this.#generation, current);
-    if (state === 'level') return;
-    this.#close();
-    onForgot(reason ?? 'no reason given');
-    const rows = await log.heads();
-    const highest = Math.max(highestSequence, ...rows.map(({ lane }) => lane.sequence));
-    this.#generation = await log.raiseGeneration(this.#generation);
-    await bus.recreate(this.#generation, highest);
+    const { bus, log, onForgot } = this.#parts;
+    for (let lanes = await this.#lanes(); ; ) {
+      const looked = new Map([...lanes].filter(([, lane]) => lane.generation === this.#generation));
+      const { state, reason, highestSequence } = await bus.inspect(this.#generation, looked);
+      if (state === 'level') return;
+      this.#close();
+      const { generation } = await log.meta();
+      const rows = await log.heads();
+      // A lane that went on meanwhile may have been purged behind its position, by an owner that is another one perhaps.
+      const movedOn = rows.some(({ shard, lane }) => looked.has(shard) && !isSame(lane, looked.get(shard)));
+      if (generation !== this.#generation || movedOn) {
+        this.#generation = generation;
+        lanes = new Map(rows.filter(({ shard }) => lanes.has(shard)).map(({ shard, lane }) => [shard, lane]));
+        continue;
+      }
+      if (!this.#leads(rows))
+        throw new AstraError(
+          'unavailable',
+          'bus_unavailable',
+          'it forgot, and the owner of shard 0 has to make it anew',
+        );
+      onForgot(reason ?? 'no reason given');
+      const highest = Math.max(highestSequence, ...rows.map(({ lane }) => lane.sequence));
+      const now = await log.raiseGeneration(this.#generation);
+      this.#generation = now.generation;
+      if (now.raised) return bus.recreate(now.generation, highest);
+    }
+  }
+
+  /** What has to be found on the bus: where this process's lanes are, and where everybody's are if it leads. */
+  async #lanes(): Promise<ReadonlyMap<Shard, LanePosition>> {
+    const { log, runtimes, shards } = this.#parts;
+    const own = runtimes().map(({ shard, committed }) => [shard, committed.lane] as const);
+    if (own.length === shards || own.every(([shard]) => shard !== leadingShard)) return new Map(own);
+    return new Map([...(await log.heads()).map(({ shard, lane }) => [shard, lane] as const), ...own]);
+  }
+
+  #leads(rows: readonly ShardRow[]): boolean {
+    return rows.some(({ shard, owner }) => shard === leadingShard && owner === this.#parts.owner);
   }
 }
+
+const isSame = (one: LanePosition, other: LanePosition | undefined): boolean =>
+  one.generation === other?.generation && one.sequence === other.sequence && one.time === other.time;

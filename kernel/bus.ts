@@ -15,10 +15,13 @@ export interface Bus {
   /** The bound of one message, in bytes, as the server announces it. */
   readonly messageBytesMax: number;
 
-  /** Makes the streams where they are missing, and says whether the bus still knows what the log has consumed. */
+  /** Makes the first generation's streams where they are missing, and says whether the bus still knows what the log has consumed. */
   inspect(generation: Generation, lanes: ReadonlyMap<Shard, LanePosition>): Promise<BusState>;
 
-  /** Re-creates every stream, empty, with this generation, and with sequences beyond all that were seen so far. */
+  /**
+   * Re-creates every stream, empty, with this generation, and with sequences beyond all that were seen so far. Throws
+   * `unavailable` where there is a later one already.
+   */
   recreate(generation: Generation, beyondSequence: number): Promise<void>;
 
   /** Calls back on every loss of the connection and on every return of it. */

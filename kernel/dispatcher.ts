@@ -9,8 +9,8 @@ import type { Live } from './live.ts';
  * least `since + priority × ageing` goes first: a task of priority p waits as one of p − 1 that became ready one ageing
  * later, so nothing starves and no timer re-sorts anything. Routes of a pool share its credit, and take turns.
  *
- * Credit keeps WORK short: a pool may have `offersPerFreeSlot` × its free slots outstanding, and at least `offersMin`;
- * a route that no live worker serves has `offersMin` of its own, so that it never blocks the others.
+ * Credit keeps WORK short: a pool may have `offersPerFreeSlot` × its free slots × this process's share of the shards
+ * outstanding, and at least `offersMin`; a route that no live worker serves has `offersMin` of its own, so that it never blocks the others.
  */
 const priorities = 10;
 
@@ -73,9 +73,16 @@ export interface Capacity {
   serves(org: string, pool: string, type: string): boolean;
 }
 
+export interface DispatcherParts {
+  readonly capacity: Capacity;
+  /** This process's part of all shards, 0 to 1: the other kernels offer to the same workers. */
+  readonly share: () => number;
+  /** Has the live decide about its offer, and is told when it did; false when nobody will ever decide. */
+  readonly offer: (live: Live, decided: () => void) => boolean;
+}
+
 export class Dispatcher {
-  readonly #capacity: Capacity;
-  readonly #offer: (live: Live, decided: () => void) => boolean;
+  readonly #parts: DispatcherParts;
   readonly #pools = new Map<string, Pool>();
   readonly #routes = new Map<string, Route>();
   /** Lives whose offer was asked for but is not decided yet. */
@@ -85,10 +92,8 @@ export class Dispatcher {
   #pumping = false;
   #lastRoute: Route | undefined;
 
-  /** `offer` has the live decide about its offer, and is told when it did; false when nobody will ever decide. */
-  constructor(capacity: Capacity, offer: (live: Live, decided: () => void) => boolean) {
-    this.#capacity = capacity;
-    this.#offer = offer;
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts;
   }
 
   /** Ready tasks that wait, by route; for metrics. */
@@ -125,10 +130,12 @@ export class Dispatcher {
     const first = pool.routes[0];
     if (!first || pool.routes.every((route) => route.waiting === 0)) return;
     const { org, pool: name } = first;
-    const served = pool.routes.map((route) => this.#capacity.serves(org, name, route.type));
+    const { capacity, share, offer } = this.#parts;
+    const served = pool.routes.map((route) => capacity.serves(org, name, route.type));
     let outstanding = 0;
     for (let i = 0; i < pool.routes.length; i++) if (served[i]) outstanding += (pool.routes[i] as Route).outstanding;
-    let credit = Math.max(offersMin, offersPerFreeSlot * this.#capacity.free(org, name)) - outstanding;
+    const wanted = Math.ceil(offersPerFreeSlot * capacity.free(org, name) * share());
+    let credit = Math.max(offersMin, wanted) - outstanding;
     let idle = 0;
     while (idle < pool.routes.length) {
       const index = pool.turn++ % pool.routes.length;
@@ -144,7 +151,7 @@ export class Dispatcher {
       route.outstanding++;
       if (served[index]) credit--;
       this.#asked.set(next, route);
-      if (!this.#offer(next, () => this.#decided(next))) this.#decided(next);
+      if (!offer(next, () => this.#decided(next))) this.#decided(next);
     }
   }
 

@@ -27,17 +27,29 @@ export interface ForwarderParts {
 export class Forwarder {
   readonly #parts: ForwarderParts;
   #ingress: Subscription | undefined;
+  /** An opening that something was said after is not wanted any more. */
+  #said = 0;
 
   constructor(parts: ForwarderParts) {
     this.#parts = parts;
   }
 
   async open(): Promise<void> {
-    await this.stop();
-    this.#ingress = await this.#parts.bus.openIngress((publication) => this.#forward(publication));
+    const saying = ++this.#said;
+    await this.#close();
+    if (saying !== this.#said) return;
+    const ingress = await this.#parts.bus.openIngress((publication) => this.#forward(publication));
+    if (saying === this.#said) this.#ingress = ingress;
+    else await ingress.stop().catch(() => {});
   }
 
+  /** Resolves when nothing is being forwarded any more. */
   async stop(): Promise<void> {
+    this.#said++;
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
     const ingress = this.#ingress;
     this.#ingress = undefined;
     await ingress?.stop().catch(() => {});

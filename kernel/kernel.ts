@@ -1,21 +1,9 @@
 import type { Address } from './address.ts';
 import type { Behavior } from './behavior.ts';
-import {
-  busRetryMs,
-  claimRetryMs,
-  headsMs,
-  inspectMs,
-  leaseMs,
-  leaseRenewMs,
-  offerRetryMs,
-  purgeMs,
-  statsMs,
-  stopMs,
-  timerTickMs,
-} from './bounds.ts';
-import { shard as asShard, type Shard } from './brand.ts';
+import { busRetryMs, headsMs, inspectMs, offerRetryMs, purgeMs, statsMs, stopMs, timerTickMs } from './bounds.ts';
+import type { Shard } from './brand.ts';
 import type { Bus, Publication, Subscription } from './bus.ts';
-import { BusLevel } from './bus-level.ts';
+import { BusLevel, leadingShard } from './bus-level.ts';
 import type { Clock } from './clock.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Duties } from './duties.ts';
@@ -24,22 +12,17 @@ import { AstraError, type Problem } from './errors.ts';
 import { Forwarder } from './forwarder.ts';
 import { readHeartbeat } from './heartbeat.ts';
 import { Histogram } from './histogram.ts';
+import type { KernelLogger } from './kernel-logger.ts';
 import type { Kit } from './kit.ts';
 import { Liveness } from './liveness.ts';
-import type { Log, ShardRow } from './log.ts';
+import type { Log } from './log.ts';
+import { Ownership } from './ownership.ts';
 import type { Random } from './random.ts';
 import { Registry } from './registry.ts';
 import { Release } from './release.ts';
 import { ShardRuntime } from './shard.ts';
 import { TimerWheel } from './timers.ts';
 import { Writer } from './writer.ts';
-
-/** Where a kernel writes what operators should see. */
-export interface KernelLogger {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
 
 export interface KernelOptions {
   readonly log: Log;
@@ -73,14 +56,14 @@ export interface KernelStats {
 export interface Kernel {
   readonly owner: string;
   stats(): KernelStats;
-  /** Resolves once every shard of the database is owned by this process and running. */
+  /** Resolves once this process owns its share of the shards, as many as the others that live leave to it, and all of them run. */
   readonly ready: Promise<void>;
-  /** Hands its shards back, cleanly: everything decided is committed first. */
+  /** Hands its shards over to the others, cleanly: everything decided is committed first. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts a kernel process: claims shards, levels with the bus, recovers each shard, and goes on from there
+ * Starts a kernel process: claims its share of the shards, levels with the bus, recovers each shard, and goes on from there
  * (docs/architecture.md, "Ownership and recovery").
  */
 export async function startKernel(options: KernelOptions): Promise<Kernel> {
@@ -91,10 +74,8 @@ export async function startKernel(options: KernelOptions): Promise<Kernel> {
 
 class KernelProcess implements Kernel {
   readonly owner: string;
-  readonly ready: Promise<void>;
   readonly #options: KernelOptions;
   readonly #registry: Registry;
-  readonly #runtimes = new Map<Shard, ShardRuntime>();
   readonly #wheel: TimerWheel;
   readonly #liveness: Liveness;
   readonly #dispatcher: Dispatcher;
@@ -102,6 +83,7 @@ class KernelProcess implements Kernel {
   readonly #scheduling = new Histogram();
   readonly #subscriptions: Subscription[] = [];
   readonly #duties: Duties;
+  #ownership!: Ownership;
   #release!: Release;
   #level!: BusLevel;
   #forwarder!: Forwarder;
@@ -110,7 +92,6 @@ class KernelProcess implements Kernel {
   #stopping = false;
   #commits = 0;
   #events = 0;
-  #resolveReady: () => void = () => {};
 
   constructor(options: KernelOptions) {
     this.#options = options;
@@ -135,27 +116,30 @@ class KernelProcess implements Kernel {
         presenceLost: (live, incarnation, reason) =>
           this.#runtimeOf(live.address)?.local(live.address, 'lost', { incarnation, reason }),
         presenceHeard: ({ org, id }, incarnation) => {
-          const to = { org, type: 'worker', id };
+          const to = this.#registry.addressOf(org, id);
+          if (!to || !this.#registry.behavior(to.type)?.presence) return false;
           return this.#runtimeOf(to)?.local(to, 'returned', { incarnation }) ?? false;
         },
         answer: (org, worker, message) => options.bus.sendControl(org, worker, Buffer.from(JSON.stringify(message))),
         standing: (org, actorId) => {
-          const address = { org, type: 'task', id: actorId };
-          const runtime = this.#runtimeOf(address);
-          if (!runtime?.running) return 'elsewhere';
+          const address = this.#registry.addressOf(org, actorId);
+          const runtime = address && this.#runtimeOf(address);
+          // Another owner may have gone on: then what is known here is of the past.
+          if (!address || !runtime?.running || !this.#ownership.sure) return 'elsewhere';
           const live = runtime.find(address);
           if (!live) return 'gone';
           // I1: what is decided and not committed is told by nobody.
           return runtime.isCommitted(live) ? live : 'elsewhere';
         },
-        ownedShards: () => [...this.#runtimes.keys()],
+        ownedShards: () => [...this.#ownership.runtimes.keys()],
       },
       () => this.#dispatcher.pump(),
     );
-    this.#dispatcher = new Dispatcher(
-      this.#liveness,
-      (live, decided) => this.#runtimeOf(live.address)?.local(live.address, 'offer', {}, decided) ?? false,
-    );
+    this.#dispatcher = new Dispatcher({
+      capacity: this.#liveness,
+      share: () => this.#ownership.part,
+      offer: (live, decided) => this.#runtimeOf(live.address)?.local(live.address, 'offer', {}, decided) ?? false,
+    });
     this.#writer = new Writer({
       owner: this.owner,
       log: options.log,
@@ -166,19 +150,20 @@ class KernelProcess implements Kernel {
         if (landed.part.got) this.#confirm(landed.part.shard, landed.part.got);
         this.#release.landed(landed);
       },
-      lost: (shard, reason) => this.#lose(shard, reason),
+      lost: (shard, reason) => this.#ownership.lose(shard, reason),
       onTrouble: (message, cause) => this.#trouble(message, cause),
       onDefect: options.onDefect,
     });
-    this.ready = new Promise((resolve) => {
-      this.#resolveReady = resolve;
-    });
+  }
+
+  get ready(): Promise<void> {
+    return this.#ownership.ready;
   }
 
   stats(): KernelStats {
     return {
       owner: this.owner,
-      shards: [...this.#runtimes.keys()],
+      shards: [...this.#ownership.runtimes.keys()],
       schedulingMs: this.#scheduling.summary(),
       commits: this.#commits,
       events: this.#events,
@@ -192,12 +177,33 @@ class KernelProcess implements Kernel {
     const meta = await log.meta();
     clock.anchor(meta.now, (before + clock.monotonicMs()) / 2);
     this.#shards = meta.shards;
+    this.#ownership = new Ownership({
+      owner: this.owner,
+      shards: meta.shards,
+      log,
+      clock,
+      duties: this.#duties,
+      logger: this.#options.logger,
+      runtime: (row) => new ShardRuntime(row, this.#kit),
+      level: () => this.#level.level(),
+      settled: (runtime) => this.#writer.settled(runtime),
+      onRunning: (shard) => {
+        if (shard === leadingShard) void this.#openIngress();
+        this.#dispatcher.pump();
+      },
+      onLeaving: async (shard) => {
+        if (shard === leadingShard) await this.#forwarder.stop();
+      },
+      onTrouble: (message, cause) => this.#trouble(message, cause),
+    });
     this.#level = new BusLevel(
       {
+        owner: this.owner,
+        shards: meta.shards,
         bus,
         log,
         clock,
-        runtimes: () => [...this.#runtimes.values()],
+        runtimes: () => [...this.#ownership.runtimes.values()],
         stopping: () => this.#stopping,
         onForgot: (reason) =>
           this.#options.logger.warn(
@@ -272,36 +278,31 @@ class KernelProcess implements Kernel {
       else void this.#level.level();
     });
     this.#liveness.start();
-    this.#duties.every(leaseRenewMs, () => this.#renew());
     this.#duties.every(headsMs, async () => this.#announce());
     this.#duties.every(purgeMs, () => this.#housekeep());
     this.#duties.every(inspectMs, () => this.#level.level());
     this.#duties.every(offerRetryMs, async () => this.#dispatcher.retryRefused());
     this.#duties.every(statsMs, async () => this.#options.bus.sendStats(this.owner, this.stats()));
-    await this.#claim();
+    await this.#ownership.start();
   }
 
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#duties.stop();
     this.#liveness.stop();
+    // First, so that the others are about to claim when there is something to be claimed.
+    const left = this.#ownership.leave();
     await this.#forwarder.stop();
     for (const subscription of this.#subscriptions) await subscription.stop().catch(() => {});
-    const runtimes = [...this.#runtimes.values()];
-    await this.#commitRest(runtimes);
-    await Promise.all(runtimes.map((runtime) => runtime.stop()));
+    await this.#commitRest();
+    await this.#ownership.end();
     this.#wheel.stop();
-    await this.#options.log
-      .release(
-        this.owner,
-        runtimes.map(({ shard, epoch }) => ({ shard, epoch })),
-      )
-      .catch((cause: unknown) => this.#trouble('the shards could not be handed back: their leases run out', cause));
+    await left;
   }
 
   /** What was decided is committed, if the store takes it in time. */
-  async #commitRest(runtimes: readonly ShardRuntime[]): Promise<void> {
-    const committed = Promise.all(runtimes.map((runtime) => runtime.quiesce())).then(() => this.#writer.stop());
+  async #commitRest(): Promise<void> {
+    const committed = this.#ownership.drain().then(() => this.#writer.stop());
     let cancel = (): void => {};
     const late = new Promise<void>((resolve) => {
       cancel = this.#options.clock.after(stopMs, resolve);
@@ -314,62 +315,10 @@ class KernelProcess implements Kernel {
   #runtimeOf(address: Address): ShardRuntime | undefined {
     try {
       const shard = this.#registry.shardOf(address, this.#shards);
-      return shard === undefined ? undefined : this.#runtimes.get(shard);
+      return shard === undefined ? undefined : this.#ownership.runtimes.get(shard);
     } catch {
       return undefined;
     }
-  }
-
-  /** Claims what is free or expired, again and again: what another owner holds becomes free when its lease runs out. */
-  async #claim(): Promise<void> {
-    if (this.#stopping) return;
-    try {
-      const missing: Shard[] = [];
-      for (let i = 0; i < this.#shards; i++) if (!this.#runtimes.has(asShard(i))) missing.push(asShard(i));
-      if (missing.length > 0) await this.#take(await this.#claimed(missing));
-    } catch (cause) {
-      this.#trouble('shards could not be claimed: trying again', cause);
-    }
-    this.#duties.after(claimRetryMs, () => this.#claim());
-  }
-
-  async #claimed(missing: readonly Shard[]): Promise<readonly ShardRow[]> {
-    const { log } = this.#options;
-    const rows = await log.claim(this.owner, leaseMs, missing);
-    // What this process lost, or never learnt that it had claimed, may still be its own: nobody else would ever take it.
-    const own = (await log.heads(missing)).filter(
-      (row) => row.owner === this.owner && !rows.some(({ shard }) => shard === row.shard),
-    );
-    return own.length === 0 ? rows : [...rows, ...(await log.reclaim(this.owner, leaseMs, own))];
-  }
-
-  /** Begins to run shards; one that cannot recover yet goes on trying. */
-  async #take(rows: readonly ShardRow[]): Promise<void> {
-    if (rows.length === 0) return;
-    const taken = rows.map((row) => ({ row, runtime: new ShardRuntime(row, this.#kit) }));
-    for (const { runtime } of taken) this.#runtimes.set(runtime.shard, runtime);
-    await this.#level.level();
-    let heads: Promise<readonly ShardRow[]> | undefined;
-    const confirmed = async (from: Shard): Promise<(to: Shard) => number> => {
-      heads ??= this.#options.log.heads();
-      const all = await heads.finally(() => {
-        heads = undefined;
-      });
-      const got = new Map(all.map((head) => [head.shard, head.got[from] ?? 0]));
-      return (to) => got.get(to) ?? 0;
-    };
-    for (const { row, runtime } of taken)
-      void runtime.start(row, () => confirmed(runtime.shard)).then(() => this.#started(runtime));
-    const events = rows.reduce((sum, { seq, flushedSeq }) => sum + seq - flushedSeq, 0);
-    this.#options.logger.info({ owner: this.owner, shards: rows.length, events }, 'shards claimed: recovering them');
-  }
-
-  #started(runtime: ShardRuntime): void {
-    if (!runtime.running) return;
-    if (runtime.shard === 0) void this.#openIngress();
-    this.#dispatcher.pump();
-    if (this.#runtimes.size === this.#shards && [...this.#runtimes.values()].every(({ running }) => running))
-      this.#resolveReady();
   }
 
   async #openIngress(): Promise<void> {
@@ -378,33 +327,18 @@ class KernelProcess implements Kernel {
     } catch (cause) {
       this.#trouble('publications cannot be read: trying again', cause);
       this.#duties.after(busRetryMs, async () => {
-        if (this.#runtimes.get(asShard(0))?.running) await this.#openIngress();
+        if (this.#ownership.runtimes.get(leadingShard)?.running) await this.#openIngress();
       });
     }
   }
 
   #confirm(receiver: Shard, got: readonly number[]): void {
-    for (const [sender, runtime] of this.#runtimes) runtime.confirmed(receiver, got[sender] ?? 0);
-  }
-
-  #lose(runtime: ShardRuntime, reason: string): void {
-    if (this.#runtimes.get(runtime.shard) === runtime) this.#runtimes.delete(runtime.shard);
-    this.#options.logger.warn({ shard: runtime.shard, reason }, 'shard lost: it stops here');
-    if (runtime.shard === 0) void this.#forwarder.stop();
-    void runtime.stop();
-  }
-
-  async #renew(): Promise<void> {
-    // Only what was owned when the question was asked can be missing in the answer.
-    const before = [...this.#runtimes.values()];
-    const held = new Set(await this.#options.log.renew(this.owner, leaseMs));
-    for (const runtime of before)
-      if (!held.has(runtime.shard) && !runtime.stopped) this.#lose(runtime, 'the lease is another owner’s');
+    for (const [sender, runtime] of this.#ownership.runtimes) runtime.confirmed(receiver, got[sender] ?? 0);
   }
 
   #announce(): void {
     this.#options.bus.sendHeads(
-      [...this.#runtimes.values()].map(({ shard, epoch, committed }) => ({
+      [...this.#ownership.runtimes.values()].map(({ shard, epoch, committed }) => ({
         shard,
         epoch,
         seq: committed.seq,
@@ -414,16 +348,17 @@ class KernelProcess implements Kernel {
   }
 
   async #housekeep(): Promise<void> {
+    const { runtimes } = this.#ownership;
     let elsewhere = false;
-    for (const runtime of this.#runtimes.values()) {
+    for (const runtime of runtimes.values()) {
       runtime.sweep();
-      if (!this.#level.looking) runtime.purge();
-      for (const to of runtime.outgoing.waiting()) elsewhere ||= !this.#runtimes.has(to);
+      if (!this.#level.looking && !this.#level.gate) runtime.purge();
+      for (const to of runtime.outgoing.waiting()) elsewhere ||= !runtimes.has(to);
     }
     if (elsewhere) for (const head of await this.#options.log.heads()) this.#confirm(head.shard, head.got);
     // What could not be opened, or only in part, is opened with another look at the bus.
-    if ([...this.#runtimes.values()].some(({ running, isOpen }) => running && !isOpen)) await this.#level.level();
-    for (const runtime of this.#runtimes.values()) if (runtime.running) await runtime.outgoing.look();
+    if ([...runtimes.values()].some(({ running, isOpen }) => running && !isOpen)) await this.#level.level();
+    for (const runtime of runtimes.values()) if (runtime.running) await runtime.outgoing.look();
   }
 
   #trouble(message: string, cause: unknown): void {

@@ -15,8 +15,11 @@ export interface Log {
   /** What was fixed when the database was initialised. */
   meta(): Promise<LogMeta>;
 
-  /** Claims free or expired shards (all of `shards`, or every one there is) with epoch + 1, for a lease of `leaseMs`. */
-  claim(owner: string, leaseMs: number, shards?: readonly Shard[]): Promise<readonly ShardRow[]>;
+  /**
+   * Claims free or expired shards (of `shards`, or of all there are; at most `most`) with epoch + 1, for a lease of
+   * `leaseMs`.
+   */
+  claim(owner: string, leaseMs: number, shards?: readonly Shard[], most?: number): Promise<readonly ShardRow[]>;
 
   /**
    * Settles a commit of unknown outcome: claims these shards again with epoch + 1 where the epoch still is the one
@@ -28,11 +31,17 @@ export interface Log {
     held: readonly { shard: Shard; epoch: Epoch }[],
   ): Promise<readonly ShardRow[]>;
 
-  /** Renews the leases of this owner. Returns the shards it still owns. */
+  /** Renews the leases of this owner, and notes that it lives. Returns the shards it still owns. */
   renew(owner: string, leaseMs: number): Promise<readonly Shard[]>;
+
+  /** The owners that renewed within this span, by the store's clock; who began first comes first. */
+  living(withinMs: number): Promise<readonly string[]>;
 
   /** Gives shards back: a clean release. */
   release(owner: string, held: readonly { shard: Shard; epoch: Epoch }[]): Promise<void>;
+
+  /** This owner counts as living no more, until it renews again. What it owns is its own still. */
+  leave(owner: string): Promise<void>;
 
   /**
    * One group commit: each shard's part is written if its epoch and previous seq match, and not at all otherwise (I2).
@@ -54,8 +63,11 @@ export interface Log {
   /** The heads and counters of these shards (of all, by default): what confirms channels and repairs projections. */
   heads(shards?: readonly Shard[]): Promise<readonly ShardRow[]>;
 
-  /** Raises the bus generation from `from` to `from + 1`; returns the one in force (another kernel may have been first). */
-  raiseGeneration(from: Generation): Promise<Generation>;
+  /**
+   * Raises the bus generation from `from` to `from + 1`. Of several that ask at once one has `raised` it, and makes the
+   * streams of it; all are told the one in force.
+   */
+  raiseGeneration(from: Generation): Promise<{ readonly generation: Generation; readonly raised: boolean }>;
 
   /** The keys of these subjects, made where they are missing. In a transaction of its own, before their first use. */
   subjectKeys(org: string, subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>>;

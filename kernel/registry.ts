@@ -47,6 +47,15 @@ export class Registry implements EventShapes {
     return this.#types.get(type)?.behavior.personal?.[eventType] ?? [];
   }
 
+  /** Whose id this is, as far as its spelling tells. */
+  addressOf(org: string, id: string): Address | undefined {
+    const head = headId(id);
+    for (const [type, known] of this.#types)
+      if (isId(known.behavior.ids.prefix, head) && (head === id) === (known.head === undefined))
+        return { org, type, id };
+    return undefined;
+  }
+
   /** The shard of an address; undefined for an unknown actor type. Throws a RangeError for a malformed id. */
   shardOf(to: Address, shards: number): Shard | undefined {
     const type = this.#types.get(to.type);

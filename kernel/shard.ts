@@ -51,7 +51,7 @@ export class ShardRuntime {
   #state: 'recovering' | 'running' | 'resetting' | 'stopped' = 'recovering';
   /** A turn is under way. */
   #turning = false;
-  /** It is to end: nothing is opened again. */
+  /** It is to be given back: nothing is opened again, and nothing more is decided. */
   #ending = false;
   #reopening: Promise<void> | undefined;
   #waiters: (() => void)[] = [];
@@ -94,9 +94,9 @@ export class ShardRuntime {
     return this.#state === 'running';
   }
 
-  /** Whether it hears its lane and its channels. */
+  /** Whether it hears its lane and its channels, or is not to hear them any more. */
   get isOpen(): boolean {
-    return this.#intake.isOpen;
+    return this.#ending || this.#intake.isOpen;
   }
 
   // — Beginning, again and again where it has to —
@@ -126,6 +126,7 @@ export class ShardRuntime {
         this.#state = 'running';
         this.feed.start();
         this.#turn();
+        this.#wake();
         // What cannot be opened now is opened with the next look at the bus.
         await this.reopen().catch((cause: unknown) => this.#kit.onReset(this.shard, cause));
         return;
@@ -204,7 +205,7 @@ export class ShardRuntime {
    * when it was dealt with; false when that will never be.
    */
   local(to: Address, verb: string, body: Envelope['body'], decided?: () => void): boolean {
-    if (this.#state === 'stopped') return false;
+    if (this.#state === 'stopped' || this.#ending) return false;
     const id = `${this.#kit.owner}:${this.shard}:${++this.#localCounter}`;
     const envelope: Envelope = { to, verb, id, body, principal: 'kernel', correlationId: id, hops: 0 };
     this.#inputs.addLocal({ envelope, decided });
@@ -234,7 +235,7 @@ export class ShardRuntime {
   }
 
   get #goesOn(): boolean {
-    return this.#state === 'running' && !this.#backlog.full && this.#inputs.has(this.#laneIsHeld);
+    return this.#state === 'running' && !this.#ending && !this.#backlog.full && this.#inputs.has(this.#laneIsHeld);
   }
 
   #turn(): void {
@@ -361,11 +362,15 @@ export class ShardRuntime {
     this.#forget();
   }
 
-  /** Stops taking inputs, and waits until everything decided is committed. */
+  /**
+   * Decides nothing more, and waits until everything decided is committed and released. What waits is not lost: commands
+   * and effects are on the bus or in the log, and what came from this process is derived again by the next owner.
+   */
   async quiesce(): Promise<void> {
     this.#ending = true;
     await this.#intake.close();
-    await this.#until(() => this.#state !== 'running' || this.#quiet);
+    // Who folds again is waited for: what it had decided before that is in a commit.
+    await this.#until(() => this.#state !== 'resetting' && (!this.running || (this.#backlog.empty && !this.#turning)));
   }
 
   /** Nothing is being decided, waits to be, or waits for its commit, but for what the bus holds. */

@@ -88,6 +88,7 @@ export class MemoryBus implements Bus {
     const forgot = (reason: string): BusState => ({ state: 'forgot', reason, highestSequence: this.#sequence });
     if (this.#generation !== undefined && this.#generation !== expected)
       return forgot(`generation ${this.#generation}, expected ${expected}`);
+    if (this.#generation === undefined && expected > 1) return forgot('there are no streams');
     for (const [shard, { sequence, time }] of lanes) {
       if (sequence === 0) continue;
       const message = this.#lanes.get(shard)?.find((stored) => stored.sequence === sequence);
@@ -99,6 +100,8 @@ export class MemoryBus implements Bus {
 
   async recreate(next: Generation, beyondSequence: number): Promise<void> {
     this.#check();
+    if (this.#generation !== undefined && this.#generation > next)
+      throw new AstraError('unavailable', 'bus_unavailable', `the bus is of generation ${this.#generation}`);
     this.#empty();
     this.#generation = next;
     this.#sequence = beyondSequence;

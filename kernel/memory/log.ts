@@ -36,6 +36,8 @@ export class MemoryLog implements Log {
   readonly #rows: Row[];
   readonly #events: StoredEvent[][];
   readonly #commands: RememberedCommand[][];
+  /** When each owner renewed last, in the order in which they began. */
+  readonly #renewedUs = new Map<string, number>();
   readonly #keys = new Map<string, SubjectKey>();
   readonly #kids = new Map<string, SubjectKey>();
   #generation = generation(1);
@@ -77,11 +79,12 @@ export class MemoryLog implements Log {
     return { databaseId: 'memory', shards: this.#shards, generation: this.#generation, now: this.#clock.now() };
   }
 
-  async claim(owner: string, leaseMs: number, shards?: readonly Shard[]): Promise<readonly ShardRow[]> {
+  async claim(owner: string, leaseMs: number, shards?: readonly Shard[], most?: number): Promise<readonly ShardRow[]> {
     this.#check();
     const now = this.#clock.now();
     return this.#rows
       .filter((row) => (row.owner === null || row.leaseUntilUs < now) && (!shards || shards.includes(row.shard)))
+      .slice(0, most)
       .map((row) => this.#own(row, owner, leaseMs));
   }
 
@@ -105,9 +108,21 @@ export class MemoryLog implements Log {
 
   async renew(owner: string, leaseMs: number): Promise<readonly Shard[]> {
     this.#check();
+    this.#renewedUs.set(owner, this.#clock.now());
     const mine = this.#rows.filter((row) => row.owner === owner);
     for (const row of mine) row.leaseUntilUs = this.#clock.now() + leaseMs * 1000;
     return mine.map((row) => row.shard);
+  }
+
+  async living(withinMs: number): Promise<readonly string[]> {
+    this.#check();
+    const since = this.#clock.now() - withinMs * 1000;
+    return [...this.#renewedUs].filter(([, renewedUs]) => renewedUs >= since).map(([owner]) => owner);
+  }
+
+  async leave(owner: string): Promise<void> {
+    this.#check();
+    this.#renewedUs.delete(owner);
   }
 
   async release(owner: string, held: readonly { shard: Shard; epoch: Epoch }[]): Promise<void> {
@@ -189,10 +204,11 @@ export class MemoryLog implements Log {
     return this.#rows.filter((row) => !shards || shards.includes(row.shard));
   }
 
-  async raiseGeneration(from: Generation): Promise<Generation> {
+  async raiseGeneration(from: Generation): Promise<{ generation: Generation; raised: boolean }> {
     this.#check();
-    if (this.#generation === from) this.#generation = generation(from + 1);
-    return this.#generation;
+    const raised = this.#generation === from;
+    if (raised) this.#generation = generation(from + 1);
+    return { generation: this.#generation, raised };
   }
 
   async subjectKeys(org: string, subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {

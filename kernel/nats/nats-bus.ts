@@ -69,12 +69,17 @@ export class NatsBus implements Bus {
 
   async inspect(generation: Generation, lanes: ReadonlyMap<Shard, LanePosition>): Promise<BusState> {
     const state = await this.#api(() => inspectStreams(this.#jsm, this.#wire.names, generation, lanes, this.#streams));
-    if (state.state === 'level') this.#generation = generation;
+    if (state.state === 'level' && this.#generation !== generation) this.#begins(generation);
     return state;
   }
 
   async recreate(generation: Generation, beyondSequence: number): Promise<void> {
     await this.#api(() => recreateStreams(this.#jsm, this.#wire.names, generation, beyondSequence, this.#streams));
+    this.#begins(generation);
+  }
+
+  /** Nothing that was made before is there any more. */
+  #begins(generation: Generation): void {
     this.#routes = new Map();
     this.#generation = generation;
   }

@@ -9,6 +9,7 @@ import {
 import { nanos } from '@nats-io/nats-core';
 import { type Generation, generation, type Shard } from '../brand.ts';
 import type { BusState } from '../bus.ts';
+import { AstraError } from '../errors.ts';
 import type { LanePosition } from '../log.ts';
 import { eventAgeMs, logAgeMs, streamBytes } from './bounds.ts';
 import { isMissing } from './errors.ts';
@@ -73,7 +74,8 @@ export async function generationOf(jsm: JetStreamManager, name: string): Promise
 
 /**
  * Whether the bus still knows what the log has consumed: every stream there, of this generation, and each lane's last
- * message the one that was seen, by its time. Streams that are missing before anything was consumed are made.
+ * message the one that was seen, by its time. Streams of the first generation that are missing before anything was
+ * consumed are made.
  */
 export async function inspectStreams(
   jsm: JetStreamManager,
@@ -84,12 +86,13 @@ export async function inspectStreams(
 ): Promise<BusState> {
   const wanted = definitions(names, expected, options);
   const infos = new Map<string, StreamInfo>();
-  await Promise.all(
-    wanted.map(async ({ name }) => {
-      const info = await infoOf(jsm, name);
-      if (info) infos.set(name, info);
-    }),
-  );
+  const learn = async (name: string): Promise<void> => {
+    const info = await infoOf(jsm, name);
+    if (info) infos.set(name, info);
+  };
+  // CMD is made last and looked at first: where it is, another kernel that begins at the same time has made them all.
+  await learn(names.cmd);
+  await Promise.all(wanted.map(({ name }) => (name === names.cmd ? undefined : learn(name))));
   const highestSequence = Math.max(0, ...[...infos.values()].map(({ state }) => state.last_seq));
   const forgot = (reason: string): BusState => ({ state: 'forgot', reason, highestSequence });
   for (const [name, { config }] of infos)
@@ -99,9 +102,11 @@ export async function inspectStreams(
       );
   const consumed = [...lanes].filter(([, { sequence }]) => sequence > 0);
   const missing = wanted.filter(({ name }) => !infos.has(name));
-  if (missing.length > 0 && (consumed.length > 0 || infos.has(names.cmd)))
-    return forgot(`stream ${missing.map(({ name }) => name).join(', ')} is missing`);
-  for (const definition of missing) await jsm.streams.add(definition);
+  // Only of the first generation is there nothing before: those of later ones are made by whoever raises it.
+  const began = consumed.length > 0 || infos.has(names.cmd) || expected > 1;
+  if (missing.length > 0 && began) return forgot(`stream ${missing.map(({ name }) => name).join(', ')} is missing`);
+  const cmdLast = [...missing].sort((a, b) => Number(a.name === names.cmd) - Number(b.name === names.cmd));
+  for (const definition of cmdLast) await jsm.streams.add(definition);
   const faults = await Promise.all(consumed.map(([shard, position]) => laneFault(jsm, names, shard, position)));
   const fault = faults.find((text) => text !== undefined);
   return fault === undefined ? { state: 'level', highestSequence } : forgot(fault);
@@ -133,7 +138,8 @@ export function nanosOf(timestamp: string): string {
 
 /**
  * Deletes and makes every stream, empty, with this generation, and with sequences beyond `beyondSequence`. IN comes last:
- * what is published there is forwarded to streams that stay.
+ * what is published there is forwarded to streams that stay. Throws `unavailable` where a later generation has begun:
+ * somebody else was faster, or this process was asleep.
  */
 export async function recreateStreams(
   jsm: JetStreamManager,
@@ -147,6 +153,9 @@ export async function recreateStreams(
     ...all.filter(({ name }) => name !== names.in),
     ...all.filter(({ name }) => name === names.in),
   ]) {
+    const found = await generationOf(jsm, definition.name);
+    if (found !== undefined && found > next)
+      throw new AstraError('unavailable', 'bus_unavailable', `stream ${definition.name} is of generation ${found}`);
     await jsm.streams.delete(definition.name).catch((error: unknown) => {
       if (!isMissing(error)) throw error;
     });

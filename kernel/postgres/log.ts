@@ -21,7 +21,7 @@ import { ReadPool, SteadyConnection } from './connection.ts';
 import { Dictionary } from './dictionary.ts';
 import { findCommands } from './find-commands.ts';
 import { checkSchema } from './migrate.ts';
-import { claim, type Held, reclaim, release, renew } from './ownership.ts';
+import { claim, type Held, leave, living, reclaim, release, renew } from './ownership.ts';
 import { Partitions } from './partitions.ts';
 import { isConflict, isLost, isMissingPartition, postgresError } from './postgres-error.ts';
 import { readActors } from './read-actors.ts';
@@ -70,8 +70,8 @@ export class PostgresLog implements Log {
     };
   }
 
-  claim(owner: string, leaseMs: number, shards?: readonly Shard[]): Promise<readonly ShardRow[]> {
-    return claim(this.#leases, owner, leaseMs, shards);
+  claim(owner: string, leaseMs: number, shards?: readonly Shard[], most?: number): Promise<readonly ShardRow[]> {
+    return claim(this.#leases, owner, leaseMs, shards, most);
   }
 
   /** On the connection that commits: it may wait for a straggler, and nothing else has to. */
@@ -81,6 +81,14 @@ export class PostgresLog implements Log {
 
   renew(owner: string, leaseMs: number): Promise<readonly Shard[]> {
     return renew(this.#leases, owner, leaseMs, hostname());
+  }
+
+  living(withinMs: number): Promise<readonly string[]> {
+    return living(this.#leases, withinMs);
+  }
+
+  leave(owner: string): Promise<void> {
+    return leave(this.#leases, owner);
   }
 
   release(owner: string, held: readonly { shard: Shard; epoch: Epoch }[]): Promise<void> {
@@ -138,9 +146,15 @@ export class PostgresLog implements Log {
     );
   }
 
-  async raiseGeneration(from: Generation): Promise<Generation> {
-    await this.#leases.rows('update meta set generation = generation + 1 where generation = $1', [from]);
-    return (await this.meta()).generation;
+  async raiseGeneration(from: Generation): Promise<{ generation: Generation; raised: boolean }> {
+    const raised = await this.#leases.rows<{ generation: number }>(
+      'update meta set generation = generation + 1 where generation = $1 returning generation',
+      [from],
+    );
+    const [row] = raised;
+    return row
+      ? { generation: generation(row.generation), raised: true }
+      : { generation: (await this.meta()).generation, raised: false };
   }
 
   subjectKeys(org: string, subjects: readonly string[]): Promise<ReadonlyMap<string, SubjectKey>> {

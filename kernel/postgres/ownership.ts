@@ -5,7 +5,7 @@ import type { Queryable } from './dictionary.ts';
 import { type ShardRecord, shardColumns, toShards } from './shard-row.ts';
 
 /**
- * Who owns which shard (I2). All of these lock rows in order of shard, as commits do, so that none of them can deadlock.
+ * Who owns which shard (I2), and who lives. All of these lock rows in order of shard, as commits do, so that none of them can deadlock.
  * A lease only keeps others from claiming: commits check the epoch alone.
  */
 
@@ -26,18 +26,19 @@ export async function claim(
   owner: string,
   leaseMs: number,
   shards: readonly Shard[] | undefined,
+  most: number | undefined,
 ): Promise<readonly ShardRow[]> {
   return toShards(
     await through.rows<ShardRecord>(
       `with free as (
          select shard from shards
          where (owner is null or lease_until < clock_timestamp()) and ($3::int2[] is null or shard = any($3))
-         order by shard for update skip locked
+         order by shard limit $4 for update skip locked
        )
        update shards s set epoch = s.epoch + 1, owner = $1, lease_until = ${leased}
        from free where free.shard = s.shard
        returning ${shardColumns}`,
-      [owner, leaseMs, shards ?? null],
+      [owner, leaseMs, shards ?? null, most ?? null],
     ),
   );
 }
@@ -86,6 +87,28 @@ export async function renew(
     [owner, leaseMs, host],
   );
   return rows.map((row) => shard(row.shard)).sort((a, b) => a - b);
+}
+
+/** Who renewed lately: who began first comes first, so that whoever joins changes nobody's place. */
+export async function living(through: Queryable, withinMs: number): Promise<readonly string[]> {
+  const rows = await through.rows<{ owner: string }>(
+    `select owner from kernels where seen_at >= clock_timestamp() - $1 * interval '1 millisecond'
+     order by started_at, owner`,
+    [withinMs],
+  );
+  return rows.map(({ owner }) => owner);
+}
+
+/** Strikes an owner off, and with it who did not do so in time: those that were killed long ago. */
+export async function leave(through: Queryable, owner: string): Promise<void> {
+  await through.rows(
+    `with gone as (
+       select owner from kernels where owner = $1 or seen_at < clock_timestamp() - interval '1 day'
+       order by owner for update skip locked
+     )
+     delete from kernels k using gone where gone.owner = k.owner`,
+    [owner],
+  );
 }
 
 /** Gives back what is still owned under these epochs. */

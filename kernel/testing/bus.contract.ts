@@ -152,6 +152,13 @@ export function busContract(
       expect((await bus.inspect(first, new Map([[home, positionOf(messages[1])]]))).state).toBe('forgot');
     });
 
+    it('forgot when the streams of a later generation are gone, whatever was consumed', async () => {
+      await bus.inspect(first, new Map());
+      await bus.recreate(generation(2), 100);
+      await world.wipe();
+      expect((await bus.inspect(generation(2), new Map())).state).toBe('forgot');
+    });
+
     it('forgot when it is of another generation', async () => {
       await bus.inspect(first, new Map());
       expect((await bus.inspect(generation(2), new Map())).state).toBe('forgot');
@@ -188,6 +195,16 @@ export function busContract(
         state: 'level',
       });
       expect((await bus.inspect(first, new Map())).state).toBe('forgot');
+    });
+
+    it('are left alone by who would make those of an earlier generation', async () => {
+      await bus.recreate(generation(3), 100);
+      const [id] = await send(home, 1);
+      await expect(bus.recreate(generation(2), 200)).rejects.toMatchObject({ kind: 'unavailable' });
+      expect((await bus.inspect(generation(3), new Map())).state).toBe('level');
+      const { messages } = await read(home, { generation: generation(3), sequence: 0, time: '0' });
+      await until(() => messages.length === 1);
+      expect(idsOf(messages)).toEqual([id]);
     });
 
     it('take work on routes that were in use before', async () => {

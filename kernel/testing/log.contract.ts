@@ -3,6 +3,7 @@ import { epoch, generation, micros, type Seq, type Shard, seq, shard } from '../
 import { genesisHash } from '../hash.ts';
 import type { CommitPart, Log, ShardRow } from '../log.ts';
 import { Chain, collect, drafts, positions } from './chain.ts';
+import { until } from './until.ts';
 
 /** One event store, empty, and how to look at it as another process does. */
 export interface LogWorld {
@@ -79,6 +80,12 @@ export function logContract(open: () => Promise<LogWorld>): void {
       expect(await log.renew('a', longMs)).toEqual([3, 5]);
     });
 
+    it('takes no more than it is to, the first ones', async () => {
+      expect((await log.claim('a', longMs, undefined, 2)).map((row) => row.shard)).toEqual([0, 1]);
+      expect((await log.claim('b', longMs, [shard(1), shard(2), shard(5)], 1)).map((row) => row.shard)).toEqual([2]);
+      expect(await log.claim('c', longMs, undefined, 0)).toEqual([]);
+    });
+
     it('leaves what another owner holds', async () => {
       await log.claim('a', longMs, [shard(3)]);
       expect(await log.claim('b', longMs, [shard(3)])).toEqual([]);
@@ -117,6 +124,38 @@ export function logContract(open: () => Promise<LogWorld>): void {
       await log.release('a', [{ shard: shard(3), epoch: epoch(0) }]);
       await log.release('b', [{ shard: shard(3), epoch: epoch(1) }]);
       expect(await head(shard(3))).toMatchObject({ owner: 'a', epoch: 1 });
+    });
+  });
+
+  describe('who lives', () => {
+    it('is who has renewed lately, in the order in which they began', async () => {
+      expect(await log.living(longMs)).toEqual([]);
+      await log.renew('b', longMs);
+      await log.renew('a', longMs);
+      await log.renew('b', longMs);
+      expect(await (await world.another()).living(longMs)).toEqual(['b', 'a']);
+    });
+
+    it('does not depend on what anybody owns', async () => {
+      await log.claim('a', longMs);
+      expect(await log.living(longMs)).toEqual([]);
+    });
+
+    it('is nobody who has been silent for longer', async () => {
+      await log.renew('a', longMs);
+      await until(async () => (await log.living(1)).length === 0);
+      expect(await log.living(longMs)).toEqual(['a']);
+    });
+
+    it('is nobody who has left, until he renews again; what he owns is his own still', async () => {
+      await log.claim('a', longMs, [shard(3)]);
+      await log.renew('a', longMs);
+      await log.renew('b', longMs);
+      await log.leave('a');
+      expect(await log.living(longMs)).toEqual(['b']);
+      expect((await head(shard(3))).owner).toBe('a');
+      expect(await log.renew('a', longMs)).toEqual([3]);
+      expect(await log.living(longMs)).toEqual(['b', 'a']);
     });
   });
 
@@ -367,9 +406,10 @@ export function logContract(open: () => Promise<LogWorld>): void {
     it('is raised once by two that find the same', async () => {
       const other = await world.another();
       const raised = await Promise.all([log.raiseGeneration(generation(1)), other.raiseGeneration(generation(1))]);
-      expect(raised).toEqual([2, 2]);
-      expect(await log.raiseGeneration(generation(1))).toBe(2);
-      expect(await log.raiseGeneration(generation(2))).toBe(3);
+      expect(raised.map((one) => one.generation)).toEqual([2, 2]);
+      expect(raised.filter((one) => one.raised)).toHaveLength(1);
+      expect(await log.raiseGeneration(generation(1))).toEqual({ generation: 2, raised: false });
+      expect(await log.raiseGeneration(generation(2))).toEqual({ generation: 3, raised: true });
       expect((await other.meta()).generation).toBe(3);
     });
   });

@@ -28,30 +28,45 @@ export async function turns(count = 50): Promise<void> {
   for (let i = 0; i < count; i++) await nextTurn();
 }
 
-/** A process: while it is dead nothing it asked for comes back to it, and nothing calls it. */
+/**
+ * A process: while it is dead nothing it asked for comes back to it, and nothing calls it; while it is paused, all of that
+ * waits.
+ */
 interface Life {
   alive: boolean;
+  paused: { readonly over: Promise<void> } | undefined;
 }
 
-/** A port as one process has it. */
-function portOf<T extends object>(target: T, life: Life): T {
+/** A port as one process has it. What it does not wait for (a clock's time) is told also to who is paused. */
+function portOf<T extends object>(target: T, life: Life, waits = true): T {
   const never = new Promise<never>(() => {});
   const guarded = (value: unknown): unknown =>
-    typeof value === 'function' ? (...args: unknown[]) => (life.alive ? value(...args) : undefined) : value;
+    typeof value === 'function'
+      ? (...args: unknown[]): unknown => {
+          if (life.paused) return life.paused.over.then(() => (life.alive ? value(...args) : undefined));
+          return life.alive ? value(...args) : undefined;
+        }
+      : value;
+  const back = async (): Promise<void> => {
+    while (life.paused) await life.paused.over;
+    if (!life.alive) await never;
+  };
   return new Proxy(target, {
     get(of, name) {
       const value: unknown = Reflect.get(of, name, of);
       if (typeof value !== 'function') return value;
-      return (...args: unknown[]) => {
+      const call = (...args: unknown[]): unknown => {
         if (!life.alive) return never;
+        if (life.paused && waits) return life.paused.over.then(() => call(...args));
         const result: unknown = value.apply(of, args.map(guarded));
         return result instanceof Promise
           ? result.then(
-              (got) => (life.alive ? got : never),
-              (error: unknown) => (life.alive ? Promise.reject(error) : never),
+              (got) => (life.alive && !life.paused ? got : back().then(() => got)),
+              (error: unknown) => back().then(() => Promise.reject(error)),
             )
           : result;
       };
+      return call;
     },
   });
 }
@@ -76,11 +91,11 @@ export class World {
 
   /** A kernel that has not claimed its shards yet when it is returned. */
   async launch(more: Partial<KernelOptions> = {}): Promise<Kernel> {
-    const life: Life = { alive: true };
+    const life: Life = { alive: true, paused: undefined };
     const kernel = await startKernel({
       log: portOf(this.log, life),
       bus: portOf(this.bus, life),
-      clock: portOf(this.clock, life),
+      clock: portOf(this.clock, life, false),
       random: new SystemRandom(),
       logger: {
         info: () => {},
@@ -116,7 +131,7 @@ export class World {
     return kernel;
   }
 
-  /** A kernel that owns and runs every shard. */
+  /** A kernel that owns and runs its share of the shards: all of them, while it is alone. */
   async start(more: Partial<KernelOptions> = {}): Promise<Kernel> {
     const kernel = await this.launch(more);
     await kernel.ready;
@@ -129,6 +144,33 @@ export class World {
     this.kernels.splice(this.kernels.indexOf(kernel), 1);
     const held = (await this.log.heads()).filter(({ owner }) => owner === kernel.owner);
     await this.log.release(kernel.owner, held);
+    await this.log.leave(kernel.owner);
+  }
+
+  /** Kills a kernel's process: the others have to find out. */
+  kill(kernel: Kernel): void {
+    (this.#lives.get(kernel) as Life).alive = false;
+    this.kernels.splice(this.kernels.indexOf(kernel), 1);
+  }
+
+  /** Suspends a kernel's process (SIGSTOP) until what is returned is called. */
+  pause(kernel: Kernel): () => void {
+    const life = this.#lives.get(kernel) as Life;
+    let end = (): void => {};
+    const over = new Promise<void>((resolve) => {
+      end = () => {
+        life.paused = undefined;
+        resolve();
+      };
+    });
+    life.paused = { over };
+    return end;
+  }
+
+  /** How many shards each kernel owns by the log, in the order in which they were launched. */
+  async owned(): Promise<readonly number[]> {
+    const heads = await this.log.heads();
+    return this.kernels.map((kernel) => heads.filter(({ owner }) => owner === kernel.owner).length);
   }
 
   async end(): Promise<void> {
