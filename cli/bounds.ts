@@ -27,6 +27,9 @@ export const serversStartMs = 120_000;
 /** A role: recovery of 64 shards of a large log takes a while. */
 export const roleStartMs = 60_000;
 
+/** Kernels of one `astra up`: each takes up to 6 of the 100 connections that the embedded PostgreSQL has. */
+export const kernelsMax = 8;
+
 /** From the roles' word that they run to `/readyz` saying 200. */
 export const gatewayReadyMs = 60_000;
 

@@ -26,6 +26,16 @@ test('defaults: port 7420, loopback, .astra in the current directory', () => {
   expect(config.sources.port).toBe('default');
 });
 
+test('how many kernels: the flag over ASTRA_KERNELS over the file, one by default, and never none', () => {
+  expect(loadConfig({}, {}, cwd)).toMatchObject({ kernels: 1, sources: { kernels: 'default' } });
+  file('astra.yaml', 'kernels: 2\n');
+  expect(loadConfig({}, {}, cwd)).toMatchObject({ kernels: 2, sources: { kernels: 'astra.yaml: kernels' } });
+  expect(loadConfig({}, { ASTRA_KERNELS: '3' }, cwd)).toMatchObject({ kernels: 3 });
+  expect(loadConfig({ kernels: '4' }, { ASTRA_KERNELS: '3' }, cwd)).toMatchObject({ kernels: 4 });
+  for (const kernels of ['0', '9', 'many'])
+    expect(() => loadConfig({ kernels }, {}, cwd)).toThrow(/--kernels: expected a whole number from 1 to 8/);
+});
+
 test('flags go before variables, variables before the file, the file before defaults', () => {
   file('astra.yaml', 'port: 1\nhost: 10.0.0.1\norg: file\n');
   const config = loadConfig({ port: '3' }, { ASTRA_PORT: '2', ASTRA_HOST: '10.0.0.2' }, cwd);

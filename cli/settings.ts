@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { kernelsMax } from './bounds.ts';
 import { Secret, SecretUrl } from './secret.ts';
 
 /**
@@ -154,6 +155,14 @@ export const settings = {
     description: 'its password',
     schema: optional(secret),
     fallback: undefined,
+  }),
+  kernels: setting({
+    flag: 'kernels',
+    placeholder: 'N',
+    env: ['ASTRA_KERNELS'],
+    description: 'kernel processes of astra up, which share the shards out among themselves',
+    schema: whole(1, kernelsMax),
+    fallback: 1,
   }),
   slots: setting({
     flag: 'slots',

@@ -8,5 +8,5 @@ const supervisor = new Supervisor({
   restart: true,
   onChange: () => {},
 });
-const { pid } = await supervisor.start({ name: 'well', environment: {}, startMs: 30_000, stopMs: 5_000 });
+const { pid } = await supervisor.start({ role: 'well', name: 'well', environment: {}, startMs: 30_000, stopMs: 5_000 });
 process.stdout.write(`${pid}\n`);

@@ -43,6 +43,7 @@ function supervise(restart = true): Supervisor {
 }
 
 const spec = (name: string, stopMs = 10_000): RoleSpec => ({
+  role: name,
   name,
   environment: { TRACE: join(place, 'trace') },
   startMs: 30_000,

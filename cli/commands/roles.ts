@@ -19,7 +19,7 @@ interface Role {
 const roles: readonly Role[] = [
   {
     name: 'kernel',
-    description: 'run one kernel: owns shards, decides commands, commits events',
+    description: 'run one kernel: owns its share of the shards, decides commands, commits events',
     settings: ['databaseUrl', 'natsUrl', 'dataDir', 'logLevel'],
     load: async () => (await import('../roles/kernel.ts')).startKernelRole,
     example: 'astra kernel --database-url postgres://… --nats-url nats://…',

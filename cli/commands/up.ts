@@ -13,6 +13,7 @@ const upSettings: readonly SettingName[] = [
   'databaseUrl',
   'natsUrl',
   'org',
+  'kernels',
   'slots',
   'pools',
   'allowDriver',
@@ -22,17 +23,19 @@ const upSettings: readonly SettingName[] = [
 export function upCommand(program: Command, host: Host): void {
   const command = program
     .command('up')
-    .description('run everything here: Postgres and NATS (unless URLs are given), kernel, gateway and worker')
+    .description('run everything here: Postgres and NATS (unless URLs are given), kernels, gateway and worker')
     .option('--no-restart', 'end when a role dies, instead of starting it again');
   examples(
     command,
     'astra up',
     'astra up --port 8080 --allow-driver thread,process',
+    'astra up --kernels 3',
     'DATABASE_URL=postgres://… NATS_URL=nats://… astra up',
   );
   command.addHelpText(
     'after',
-    '\nCtrl-C stops the worker, the gateway, the kernel and the servers, in this order; a second one hurries.',
+    '\nSeveral kernels share the shards out evenly; when one dies, the others take its part over within three seconds.' +
+      '\nCtrl-C stops the worker, the gateway, the kernels and the servers, in this order; a second one hurries.',
   );
   runs(command, host, upSettings, async ({ config, terminal, json, options, exit }) => {
     const output =

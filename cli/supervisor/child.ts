@@ -7,6 +7,8 @@ import type { Output } from './output.ts';
 
 /** What to run: `astra <role>` as a process of its own. */
 export interface RoleSpec {
+  readonly role: string;
+  /** What this one is called among those that are supervised. */
   readonly name: string;
   /** Environment of the process, settings and secrets included. */
   readonly environment: Readonly<Record<string, string>>;
@@ -35,7 +37,7 @@ export class Child {
 
   constructor(spec: RoleSpec, main: string, output: Output) {
     this.spec = spec;
-    this.#process = fork(main, [spec.name], {
+    this.#process = fork(main, [spec.role], {
       env: spec.environment,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       detached: true,

@@ -13,7 +13,7 @@ export interface Output {
 type Level = 'debug' | 'info' | 'warn' | 'error';
 
 const colours = ['cyan', 'magenta', 'blue', 'yellow', 'green'] as const;
-const roleWidth = 7;
+const roleWidth = 8;
 
 /** JSON lines: a role's own line passes as it is when it is JSON; anything else is wrapped. */
 export function jsonOutput(write: (text: string) => void): Output {

@@ -47,7 +47,7 @@ export interface Up {
   reload(): Promise<void>;
   /** Kills the roles: those that stop in their own time have lost it. The servers still stop cleanly. */
   hurry(): void;
-  /** worker → gateway → kernel → NATS → Postgres. Says whether all of them went by themselves. */
+  /** worker → gateway → kernels → NATS → Postgres. Says whether all of them went by themselves. */
   stop(): Promise<boolean>;
 }
 
@@ -137,9 +137,10 @@ async function start({ config, output, restart, version, signal }: UpOptions, un
   const stopStarting = () => supervisor.stop();
   signal.addEventListener('abort', stopStarting, { once: true });
   const workerName = remembered(paths.workerName, () => `${hostname()}-${randomBytes(3).toString('hex')}`);
-  for (const name of ['kernel', 'gateway', 'worker'] as const) {
-    const own = nats ? roleUser(loadNatsUsers(paths.natsUsers), name) : roleCredentials(name);
-    const spec: RoleSpec = {
+  const specOf = (role: 'kernel' | 'gateway' | 'worker', name: string = role): RoleSpec => {
+    const own = nats ? roleUser(loadNatsUsers(paths.natsUsers), role) : roleCredentials(role);
+    return {
+      role,
       name,
       startMs: roleStartMs,
       stopMs: roleStopMs,
@@ -162,7 +163,12 @@ async function start({ config, output, restart, version, signal }: UpOptions, un
         logLevel: config.logLevel,
       }),
     };
-    await supervisor.start(spec);
+  };
+  const kernels = Array.from({ length: config.kernels }, (_, i) =>
+    specOf('kernel', i === 0 ? 'kernel' : `kernel-${i + 1}`),
+  );
+  for (const specs of [kernels, [specOf('gateway')], [specOf('worker')]]) {
+    await Promise.all(specs.map((spec) => supervisor.start(spec)));
     signal.throwIfAborted();
   }
   await untilReady(url, signal);
