@@ -362,14 +362,10 @@ export class ShardRuntime {
     this.#forget();
   }
 
-  /**
-   * Decides nothing more, and waits until everything decided is committed and released. What waits is not lost: commands
-   * and effects are on the bus or in the log, and what came from this process is derived again by the next owner.
-   */
+  /** Decides nothing more, and waits until all that is decided is committed. What waits to be, the next owner finds or derives. */
   async quiesce(): Promise<void> {
     this.#ending = true;
     await this.#intake.close();
-    // Who folds again is waited for: what it had decided before that is in a commit.
     await this.#until(() => this.#state !== 'resetting' && (!this.running || (this.#backlog.empty && !this.#turning)));
   }
 

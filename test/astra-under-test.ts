@@ -95,7 +95,7 @@ export class AstraUnderTest {
   }
 
   /** SIGKILL, and not before the next one of that role runs does this return. */
-  async kill(role: 'kernel' | 'gateway' | 'worker'): Promise<void> {
+  async kill(role: 'kernel' | 'kernel-2' | 'gateway' | 'worker'): Promise<void> {
     const pid = this.running.roles[role] as number;
     process.kill(pid, 'SIGKILL');
     await until(() => this.running.roles[role] !== pid);

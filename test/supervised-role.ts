@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { roleLogger } from '../cli/roles/role-logger.ts';
 import { runRole } from '../cli/roles/role-process.ts';
+import { until } from '../kernel/testing/until.ts';
 
 /**
  * Roles for tests of the supervisor: `node supervised-role.ts <name>`, where the name says how it behaves. `TRACE` names a file that
@@ -25,6 +26,8 @@ await runRole({
         if (name.startsWith('stubborn')) await new Promise(() => {});
         const trace = process.env['TRACE'];
         if (trace) writeFileSync(trace, `${name}\n`, { flag: 'a' });
+        // Ends when another one like it is about to end, too.
+        if (trace && name === 'paired') await until(() => readFileSync(trace, 'utf8').split(name).length > 2);
       },
     };
   },

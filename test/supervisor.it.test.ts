@@ -93,6 +93,12 @@ test('a role that says its settings are wrong is not tried again, and its own wo
   expect(said).toEqual([]);
 });
 
+test('the processes of one role stop together', async () => {
+  const supervisor = supervise();
+  for (const name of ['one', 'two']) await supervisor.start({ ...spec(name), role: 'paired' });
+  expect(await supervisor.stop()).toBe(true);
+});
+
 test('roles stop in the reverse of their order', async () => {
   const supervisor = supervise();
   for (const name of ['first', 'second', 'third']) await supervisor.start(spec(name));

@@ -11,7 +11,8 @@ import type { Output } from './output.ts';
  *      └─died before it was ever ready: tried again, `startAttemptsMax` times in all, then the supervisor gives up
  *
  * A pause doubles from `restartMinMs` to `restartMaxMs`, and begins anew once a role ran for `restartHealthyMs`.
- * Roles stop in the reverse of the order they were started in, one after the other.
+ * Roles stop in the reverse of the order they were started in, one after the other; the processes of one role together,
+ * so that none takes over what another one gives up.
  */
 export class Supervisor {
   readonly #main: string;
@@ -64,12 +65,19 @@ export class Supervisor {
     this.#stopping = true;
     for (const pause of this.#pauses.values()) clearTimeout(pause);
     let clean = true;
-    for (const child of [...this.#children.values()].reverse()) {
-      const itself = await child.stop();
-      if (!itself) this.#output.say('warn', `${child.spec.name} did not stop in time and was killed`);
-      clean &&= itself;
+    const children = [...this.#children.values()].reverse();
+    for (const role of new Set(children.map(({ spec }) => spec.role))) {
+      const same = children.filter(({ spec }) => spec.role === role);
+      const themselves = await Promise.all(same.map((child) => this.#end(child)));
+      clean &&= themselves.every((itself) => itself);
     }
     return clean;
+  }
+
+  async #end(child: Child): Promise<boolean> {
+    const itself = await child.stop();
+    if (!itself) this.#output.say('warn', `${child.spec.name} did not stop in time and was killed`);
+    return itself;
   }
 
   /** Kills what still runs: the second Ctrl-C. */
