@@ -32,7 +32,7 @@ it('a forwarder that is stopped while it opens reads nothing afterwards', async 
     onTrouble: () => {},
   });
   const opening = forwarder.open();
-  await Promise.resolve();
+  while (open === 0) await Promise.resolve();
   await forwarder.stop();
   opened({ stop: async () => void open-- });
   await opening;
