@@ -100,7 +100,8 @@ export class Ownership {
   /** Another owner has it, or it must not go on here. */
   lose(runtime: ShardRuntime, reason: string): void {
     const { shard } = runtime;
-    if (this.#runtimes.get(shard) === runtime) this.#runtimes.delete(shard);
+    if (this.#runtimes.get(shard) !== runtime) return;
+    this.#runtimes.delete(shard);
     this.#parts.logger.warn({ shard, reason }, 'shard lost: it stops here');
     void this.#parts.onLeaving(shard);
     void runtime.stop();
@@ -114,9 +115,7 @@ export class Ownership {
     this.#held = await log.renew(owner, leaseMs);
     this.#renewedMs = asked;
     const held = new Set(this.#held);
-    for (const runtime of before)
-      if (!held.has(runtime.shard) && this.#runtimes.get(runtime.shard) === runtime)
-        this.lose(runtime, 'the lease is another owner’s');
+    for (const runtime of before) if (!held.has(runtime.shard)) this.lose(runtime, 'the lease is another owner’s');
   }
 
   /** Comes closer to its share, again and again: who lives changes at any time. */

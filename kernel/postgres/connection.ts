@@ -19,6 +19,8 @@ export class SteadyConnection implements Queryable {
   #client: pg.Client | undefined;
   #connecting: Promise<pg.Client> | undefined;
   #closed = false;
+  /** Settles when the statement before is done. */
+  #before: Promise<unknown> = Promise.resolve();
 
   constructor(url: string, name: string) {
     this.#url = url;
@@ -61,8 +63,17 @@ export class SteadyConnection implements Queryable {
     return client;
   }
 
-  /** Rows of a statement that changes nothing, or may be repeated. Throws what {@link postgresError} makes of a failure. */
-  async rows<R extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<R[]> {
+  /**
+   * Rows of a statement that changes nothing, or may be repeated; one at a time, in the order in which they are asked for.
+   * Throws what {@link postgresError} makes of a failure.
+   */
+  rows<R extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<R[]> {
+    const rows = this.#before.then(() => this.#rows<R>(text, values));
+    this.#before = rows.catch(() => {});
+    return rows;
+  }
+
+  async #rows<R extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<R[]> {
     const client = await this.ready();
     try {
       return (await client.query<R>(text, [...values])).rows;
