@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { balanceMs, inspectMs, leaseMs, leaseRenewMs, purgeMs } from './bounds.ts';
+import { micros } from './brand.ts';
+import type { Clock } from './clock.ts';
 import { derivedId } from './ids.ts';
 import type { Kernel } from './kernel.ts';
 import { ManualClock } from './memory/clock.ts';
@@ -134,6 +136,34 @@ describe('kernels that join and leave', () => {
     await evenly(8);
     expect(clock.monotonicMs() - left).toBeLessThanOrEqual(balanceMs + 100);
     expect(await world.log.living(leaseMs)).toEqual([world.kernels[0]?.owner]);
+  });
+
+  it('need not agree on the time, nor go by their own', async () => {
+    begin();
+    // A machine's clock, wrong by so much, as the kernel's own is made of it.
+    const wrong = (byMs: number): Clock => {
+      let offsetUs = 0;
+      const monotonicMs = (): number => clock.monotonicMs() + byMs;
+      return {
+        now: () => micros(Math.round(monotonicMs() * 1000) + offsetUs),
+        monotonicMs,
+        anchor: (now, atMonotonicMs) => {
+          offsetUs = now - Math.round(atMonotonicMs * 1000);
+        },
+        after: (ms, then) => clock.after(ms, then),
+      };
+    };
+    for (const hours of [0, 1, -1]) await world.launch({ clock: wrong(hours * 3_600_000) });
+    await evenly(3, 3, 2);
+    const boxes = Array.from({ length: 16 }, (_, i) => boxId(`b${i}`));
+    for (const box of boxes) await ask('open', box, { text: 'b' });
+    await pass(leaseMs * 2);
+    expect(await world.owned()).toEqual([3, 3, 2]);
+    for (const { at } of world.events()) {
+      expect(at).toBeLessThanOrEqual(clock.now());
+      expect(at).toBeGreaterThan(clock.now() - 60_000_000);
+    }
+    expect(world.warnings).toEqual([]);
   });
 
   it('go on with timers and with work that was offered, wherever their shard is', async () => {

@@ -31,7 +31,11 @@ const startBus = (port?: number) =>
 beforeAll(async () => {
   place = makePlace();
   [postgres, nats] = await Promise.all([startDatabase(), startBus()]);
-  astra = await AstraUnderTest.start(['--slots', '8'], { DATABASE_URL: postgres.url, NATS_URL: nats.url });
+  // Two kernels: one of them makes the streams anew, the other one waits for that.
+  astra = await AstraUnderTest.start(['--kernels', '2', '--slots', '8'], {
+    DATABASE_URL: postgres.url,
+    NATS_URL: nats.url,
+  });
 });
 
 afterAll(async () => {
