@@ -84,6 +84,7 @@ export class ShardLoad {
       unconfirmedSeq: last,
       evtSeq: row.seq,
       flushedSeq: row.flushedSeq,
+      probation: null,
       events,
       commands: [],
     };

@@ -60,6 +60,7 @@ export function buildPart(shard: ShardRuntime, units: readonly Unit[]): Part {
       unconfirmedSeq: shard.outgoing.least(firstUnsent(units, seq(marks.seq + 1))),
       evtSeq: shard.feed.published,
       flushedSeq: committed.flushedSeq,
+      probation: shard.careful.mark(units),
       events,
       commands: units.flatMap(({ commands }) => commands),
     },

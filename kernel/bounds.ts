@@ -36,6 +36,15 @@ export const endedFamilyMs = 10_000;
 /** Keyed commands that are looked up in memory before the table is asked: more than a shard can have uncommitted. */
 export const recentCommandsMax = 32_768;
 
+// — Commands that kill their process —
+
+/** How long an owner has to live with open inputs before its shard is trusted: a command that waits has long been decided by then. */
+export const probationMs = 1000;
+/** Inputs that are run one a commit after an owner died early: more than it can have had under way on an idle store; what is further away is nearer the next time. */
+export const carefulInputsMax = 64;
+/** Deaths with one input under trial before that is parked: once may be anybody's. */
+export const triesMax = 2;
+
 // — Group commit —
 
 /** Events of one commit. */

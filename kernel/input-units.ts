@@ -1,5 +1,6 @@
 import type { Shard } from './brand.ts';
 import type { LaneMessage } from './bus.ts';
+import type { Careful } from './careful.ts';
 import type { ReadEnvelope } from './codec.ts';
 import type { Envelope, Reply } from './envelope.ts';
 import type { Problem } from './errors.ts';
@@ -17,20 +18,20 @@ export class InputUnits {
   readonly #shard: Shard;
   readonly #memory: ShardMemory;
   readonly #poisoned: Poisoned;
+  readonly #careful: Careful;
   /** What is being decided, and which entry of a batch: what fails is parked. */
   source: Source | undefined;
   entry: number | undefined;
 
-  constructor(shard: Shard, memory: ShardMemory, poisoned: Poisoned) {
+  constructor(shard: Shard, memory: ShardMemory, poisoned: Poisoned, careful: Careful) {
     this.#shard = shard;
     this.#memory = memory;
     this.#poisoned = poisoned;
+    this.#careful = careful;
   }
 
-  /** The unit of an input; undefined when there is nothing to decide (a channel message seen before). */
-  begin(input: Input): Unit | undefined {
-    const source = this.#sourceOf(input);
-    if (!source) return undefined;
+  /** The unit of an input. */
+  begin(source: Source): Unit {
     this.source = source;
     this.entry = undefined;
     return this.#memory.decider.begin(source);
@@ -52,14 +53,20 @@ export class InputUnits {
     }
   }
 
-  #sourceOf(input: Input): Source | undefined {
+  /** Where an input is from; undefined when there is nothing to decide (a message seen before). */
+  sourceOf(input: Input): Source | undefined {
     switch (input.kind) {
       case 'own':
         return { kind: 'channel', from: this.#shard, n: input.effect.n };
       case 'local':
         return { kind: 'local', envelope: input.local.envelope };
-      case 'lane':
-        return { kind: 'lane', position: input.message.position };
+      case 'lane': {
+        const { position } = input.message;
+        const { lane } = this.#memory.decider;
+        // The lane was opened again while this waited to be tried, and brought it a second time.
+        if (position.generation === lane.generation && position.sequence <= lane.sequence) return undefined;
+        return { kind: 'lane', position };
+      }
       case 'channel': {
         const { from, n, sequence } = input.effect;
         // I4: exactly the next one of its channel; what came before is dropped, and what is missing comes again.
@@ -83,6 +90,8 @@ export class InputUnits {
     return decideEntries(unit, message, {
       decide: (index, envelope, answer) => {
         this.entry = index;
+        const tried = this.#careful.entry(index);
+        if (tried) return tried.then(() => this.#decideOne(unit, envelope, answer, index));
         return this.#decideOne(unit, envelope, answer, index);
       },
       park: (index, { org, payload, reason }, answer) => {

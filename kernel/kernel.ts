@@ -4,6 +4,7 @@ import { busRetryMs, headsMs, inspectMs, offerRetryMs, purgeMs, statsMs, stopMs,
 import type { Shard } from './brand.ts';
 import type { Bus, Publication, Subscription } from './bus.ts';
 import { BusLevel, leadingShard } from './bus-level.ts';
+import { Trials } from './careful.ts';
 import type { Clock } from './clock.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Duties } from './duties.ts';
@@ -251,6 +252,7 @@ class KernelProcess implements Kernel {
         },
         presence: (live, incarnation) => this.#liveness.presence(live, incarnation),
       },
+      trials: new Trials(),
       idempotencyDays: this.#options.idempotencyDays,
       serving: (org, route) => this.#liveness.serving(org, route),
       generation: () => this.#level.generation,

@@ -1,6 +1,7 @@
 import type { WorkRoute } from './behavior.ts';
 import type { Generation, Shard } from './brand.ts';
 import type { Bus } from './bus.ts';
+import type { Trials } from './careful.ts';
 import type { Clock } from './clock.ts';
 import type { Problem } from './errors.ts';
 import type { Log } from './log.ts';
@@ -22,6 +23,7 @@ export interface Kit {
   readonly random: Random;
   readonly wheel: TimerWheel;
   readonly board: WorkBoard;
+  readonly trials: Trials;
   readonly idempotencyDays: number;
   /** The live workers of an org that may take work of this route; undefined while nobody can know. */
   readonly serving: (org: string, route: WorkRoute) => readonly string[] | undefined;

@@ -17,7 +17,7 @@ export interface Log {
 
   /**
    * Claims free or expired shards (of `shards`, or of all there are; at most `most`) with epoch + 1, for a lease of
-   * `leaseMs`.
+   * `leaseMs`. Each begins on probation; the rows say what of it the claim found.
    */
   claim(owner: string, leaseMs: number, shards?: readonly Shard[], most?: number): Promise<readonly ShardRow[]>;
 
@@ -37,7 +37,7 @@ export interface Log {
   /** The owners that renewed within this span, by the store's clock; who began first comes first. */
   living(withinMs: number): Promise<readonly string[]>;
 
-  /** Gives shards back: a clean release. */
+  /** Gives shards back: a clean release, which ends their probation. */
   release(owner: string, held: readonly { shard: Shard; epoch: Epoch }[]): Promise<void>;
 
   /** This owner counts as living no more, until it renews again. What it owns is its own still. */
@@ -114,6 +114,19 @@ export interface ShardRow {
   readonly evtSeq: Seq;
   /** Up to and including this seq, everything that is still open began later or is in a snapshot. */
   readonly flushedSeq: Seq;
+  /** In a claim's answer, as the claim found it. */
+  readonly probation: Probation | null;
+}
+
+/**
+ * What a shard's row knows of commands that may kill their process: there from every claim on until the owner has shown that
+ * it lives, or given the shard back. Who claims a shard and finds it takes over from one that died early.
+ */
+export interface Probation {
+  /** The input that is being tried, and is not committed; '' while none is known. */
+  readonly trying: string;
+  /** How often it was. */
+  readonly tries: number;
 }
 
 /** One shard's part of a group commit. A part without events only moves the lane and the counters. */
@@ -131,6 +144,7 @@ export interface CommitPart {
   readonly unconfirmedSeq: Seq;
   readonly evtSeq: Seq;
   readonly flushedSeq: Seq;
+  readonly probation: Probation | null;
   readonly events: readonly StoredEvent[];
   /** Keyed commands that create nothing. */
   readonly commands: readonly RememberedCommand[];

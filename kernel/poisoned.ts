@@ -17,6 +17,11 @@ export class Poisoned {
     return treatment;
   }
 
+  /** An input of this name is parked when it comes. */
+  expect(name: string, problem: Problem): void {
+    this.#inputs.set(name, { problem, treatment: 'park' });
+  }
+
   find(
     source: Source,
     entry?: number,
@@ -32,10 +37,12 @@ export class Poisoned {
   forget(source: Source): void {
     if (this.#inputs.size === 0) return;
     const name = sourceName(source);
-    for (const known of this.#inputs.keys())
-      if (known === name || known.startsWith(`${name}#`)) this.#inputs.delete(known);
+    for (const known of this.#inputs.keys()) if (coversInput(name, known)) this.#inputs.delete(known);
   }
 }
+
+/** Whether `name` is the input called `known`, or the batch that it is an entry of. */
+export const coversInput = (name: string, known: string): boolean => known === name || known.startsWith(`${name}#`);
 
 const nameOf = (source: Source, entry: number | undefined): string =>
   entry === undefined ? sourceName(source) : `${sourceName(source)}#${entry}`;

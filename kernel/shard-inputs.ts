@@ -22,6 +22,9 @@ export type Input =
   | { readonly kind: 'channel'; readonly effect: Effect }
   | { readonly kind: 'lane'; readonly message: LaneMessage };
 
+/** How many commands an input brings. */
+export const entriesOf = (input: Input): number => (input.kind === 'lane' ? input.message.entries.length : 1);
+
 /**
  * What a shard has to decide. What was begun comes first: the rest of a cut cascade, this process's own commands, effects
  * of other shards; then the lane.

@@ -3,7 +3,8 @@ import type { Address } from './address.ts';
 import { Backlog } from './backlog.ts';
 import type { Timer } from './behavior.ts';
 import { commitRetryMaxMs, commitRetryMinMs, turnInputsMax, unconfirmedEffectsMax } from './bounds.ts';
-import { shard as asShard, type Epoch, type Seq, type Shard, seq } from './brand.ts';
+import { shard as asShard, type Epoch, type Shard, seq } from './brand.ts';
+import { Careful, type CarefulParts } from './careful.ts';
 import { encodeEnvelope } from './codec.ts';
 import { isPassing, problemOf } from './contained.ts';
 import type { Envelope } from './envelope.ts';
@@ -13,19 +14,13 @@ import { InputUnits } from './input-units.ts';
 import { Intake } from './intake.ts';
 import type { Kit } from './kit.ts';
 import type { Live } from './live.ts';
-import type { ShardRow } from './log.ts';
+import type { Probation, ShardRow } from './log.ts';
 import { Outgoing } from './outgoing.ts';
 import { Poisoned } from './poisoned.ts';
 import { type UnconfirmedEffect, unconfirmedEffects } from './recovery.ts';
-import { type Input, ShardInputs } from './shard-inputs.ts';
+import { entriesOf, type Input, ShardInputs } from './shard-inputs.ts';
 import { ShardMemory } from './shard-memory.ts';
-import { type Marks, type Source, sourceName, type Unit } from './unit.ts';
-
-/** What a shard is committed up to. */
-export interface Committed extends Marks {
-  readonly hash: Buffer;
-  readonly flushedSeq: Seq;
-}
+import { type Committed, committedOf, emptyUnit, type Source, sourceName, type Unit } from './unit.ts';
 
 /**
  * A shard that this process owns:
@@ -48,6 +43,7 @@ export class ShardRuntime {
   readonly #making: InputUnits;
   readonly #backlog = new Backlog();
   readonly #poisoned = new Poisoned();
+  readonly careful: Careful;
   #state: 'recovering' | 'running' | 'resetting' | 'stopped' = 'recovering';
   /** A turn is under way. */
   #turning = false;
@@ -63,22 +59,16 @@ export class ShardRuntime {
   constructor(row: ShardRow, kit: Kit) {
     this.shard = row.shard;
     this.epoch = row.epoch;
-    this.committed = {
-      seq: row.seq,
-      at: row.at,
-      lane: row.lane,
-      sent: row.sent,
-      got: row.got,
-      hash: row.hash,
-      flushedSeq: row.flushedSeq,
-    };
+    this.committed = committedOf(row);
     this.#kit = kit;
     this.#intake = new Intake({ shard: row.shard, bus: kit.bus, gate: kit.gate, arrived: () => this.#turn() });
     this.#inputs = new ShardInputs(this.#intake);
     this.outgoing = new Outgoing(row.shard, kit.bus, kit.log, kit.clock);
     const fire = (live: Live, timer: Timer): void => this.#fire(live, timer);
     this.#memory = new ShardMemory({ shard: row.shard, kit, fire }, this.committed, row.evtSeq);
-    this.#making = new InputUnits(row.shard, this.#memory, this.#poisoned);
+    const note: CarefulParts['note'] = (...trial) => this.#note(...trial);
+    this.careful = new Careful(row.probation, { ...kit, poisoned: this.#poisoned, note });
+    this.#making = new InputUnits(row.shard, this.#memory, this.#poisoned, this.careful);
   }
 
   get stopped(): boolean {
@@ -251,9 +241,12 @@ export class ShardRuntime {
         if (loading) await loading;
         for (let i = 0; i < turnInputsMax && this.#goesOn; i++) {
           const input = this.#inputs.next(this.#laneIsHeld) as Input;
-          if (input.kind === 'channel') this.#took(input.effect.sequence);
-          const unit = this.#making.begin(input);
-          if (!unit) continue;
+          if (input.kind === 'channel')
+            this.#channelSequence.taken = Math.max(this.#channelSequence.taken, input.effect.sequence);
+          const source = this.#making.sourceOf(input);
+          if (!source) continue;
+          if (this.careful.on && !(await this.careful.begin(source, entriesOf(input)))) break;
+          const unit = this.#making.begin(source);
           const decided = this.#making.decide(unit, input);
           if (decided) {
             await decided;
@@ -272,10 +265,6 @@ export class ShardRuntime {
     this.#wake();
   }
 
-  #took(channelSequence: number): void {
-    this.#channelSequence.taken = Math.max(this.#channelSequence.taken, channelSequence);
-  }
-
   #finish(unit: Unit, input: Input): void {
     this.#memory.decider.end(unit);
     for (const { effects } of unit.events)
@@ -283,6 +272,17 @@ export class ShardRuntime {
     this.#backlog.push(unit);
     this.#kit.poke(this);
     if (input.kind === 'local') input.local.decided?.();
+  }
+
+  /** Commits what is tried next, behind all that was decided. */
+  async #note(source: Source, probation: Probation): Promise<boolean> {
+    await this.#until(() => this.#backlog.empty || this.#state !== 'running');
+    if (this.#state !== 'running') return false;
+    const unit: Unit = { ...emptyUnit(source), probation, marks: this.committed };
+    this.#backlog.push(unit);
+    this.#kit.poke(this);
+    await this.#until(() => !this.#backlog.holds(unit) || this.#state !== 'running');
+    return this.#state === 'running';
   }
 
   // — What the writer asks —
@@ -299,12 +299,14 @@ export class ShardRuntime {
   /** These units (the oldest) are durable. */
   landed(units: readonly Unit[], hash: Buffer): void {
     this.#backlog.landed(units);
-    for (const { source } of units) {
+    for (const { source, probation } of units) {
+      if (probation) continue;
       this.#poisoned.forget(source);
       if (source.kind === 'channel' && source.sequence !== undefined) this.#channelSequence.landed = source.sequence;
     }
     const { marks } = units.at(-1) as Unit;
     this.committed = { ...marks, hash, flushedSeq: this.committed.flushedSeq };
+    this.careful.landed(units);
     this.#turn();
     this.#wake();
   }
@@ -386,6 +388,7 @@ export class ShardRuntime {
     this.#memory.unregister();
     this.#backlog.clear();
     this.#inputs.forget();
+    this.careful.stop();
   }
 
   // — Faults —
@@ -431,6 +434,7 @@ export class ShardRuntime {
     if (this.#state !== 'running') return;
     const { seq: upTo, flushedSeq } = this.committed;
     const least = this.#memory.sweep(upTo);
+    this.careful.look(this.isOpen, !this.#quiet || this.#inputs.has(false));
     if (least - 1 > flushedSeq) this.committed = { ...this.committed, flushedSeq: seq(least - 1) };
   }
 

@@ -3,7 +3,7 @@ import type { WorkRoute } from './behavior.ts';
 import type { Micros, Position, Seq, Shard } from './brand.ts';
 import type { Envelope, Json, Reply } from './envelope.ts';
 import type { RecordedEffect } from './event.ts';
-import type { LanePosition, RememberedCommand } from './log.ts';
+import type { LanePosition, Probation, RememberedCommand, ShardRow } from './log.ts';
 
 /**
  * A unit: one input of a shard (a message of its lane, an effect from a channel, or a command of this process) with all
@@ -22,6 +22,8 @@ export interface Unit {
   readonly commands: RememberedCommand[];
   readonly offers: Offer[];
   readonly notices: Notice[];
+  /** Set on one that only says that its input is tried next, and moves nothing. */
+  readonly probation?: Probation;
   /** The shard as of the end of this unit. */
   marks: Marks;
 }
@@ -116,3 +118,19 @@ export interface Marks {
   readonly sent: readonly number[];
   readonly got: readonly number[];
 }
+
+/** What a shard is committed up to. */
+export interface Committed extends Marks {
+  readonly hash: Buffer;
+  readonly flushedSeq: Seq;
+}
+
+export const committedOf = ({ seq, at, lane, sent, got, hash, flushedSeq }: ShardRow): Committed => ({
+  seq,
+  at,
+  lane,
+  sent,
+  got,
+  hash,
+  flushedSeq,
+});

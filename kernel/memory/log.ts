@@ -9,6 +9,7 @@ import type {
   CommitPart,
   Log,
   LogMeta,
+  Probation,
   RememberedCommand,
   ShardRow,
   SubjectKey,
@@ -19,6 +20,7 @@ import type { Random } from '../random.ts';
 const pageEvents = 100;
 
 interface Row extends ShardRow {
+  probation: Probation | null;
   leaseUntilUs: number;
 }
 
@@ -65,6 +67,7 @@ export class MemoryLog implements Log {
       unconfirmedSeq: seq(1),
       evtSeq: seq(0),
       flushedSeq: seq(0),
+      probation: null,
       leaseUntilUs: 0,
     }));
   }
@@ -85,7 +88,16 @@ export class MemoryLog implements Log {
     return this.#rows
       .filter((row) => (row.owner === null || row.leaseUntilUs < now) && (!shards || shards.includes(row.shard)))
       .slice(0, most)
-      .map((row) => this.#own(row, owner, leaseMs));
+      .map((row) => {
+        const claimed = this.#own(row, owner, leaseMs);
+        (this.#rows[row.shard] as Row).probation ??= { trying: '', tries: 0 };
+        return claimed;
+      });
+  }
+
+  /** The leases of an owner, or of all, are over, and nobody gave them back: its process is dead. */
+  expire(owner?: string): void {
+    for (const row of this.#rows) if (owner === undefined || row.owner === owner) row.leaseUntilUs = 0;
   }
 
   async reclaim(
@@ -103,7 +115,7 @@ export class MemoryLog implements Log {
   #own(row: Row, owner: string, leaseMs: number): ShardRow {
     const next = { ...row, epoch: epoch(row.epoch + 1), owner, leaseUntilUs: this.#clock.now() + leaseMs * 1000 };
     this.#rows[row.shard] = next;
-    return next;
+    return { ...next };
   }
 
   async renew(owner: string, leaseMs: number): Promise<readonly Shard[]> {
@@ -130,7 +142,7 @@ export class MemoryLog implements Log {
     for (const one of held) {
       const row = this.#rows[one.shard] as Row;
       if (row.owner === owner && row.epoch === one.epoch)
-        this.#rows[one.shard] = { ...row, owner: null, leaseUntilUs: 0 };
+        this.#rows[one.shard] = { ...row, owner: null, leaseUntilUs: 0, probation: null };
     }
   }
 
@@ -158,6 +170,7 @@ export class MemoryLog implements Log {
         unconfirmedSeq: part.unconfirmedSeq,
         evtSeq: seq(Math.max(row.evtSeq, part.evtSeq)),
         flushedSeq: seq(Math.max(row.flushedSeq, part.flushedSeq)),
+        probation: part.probation,
       };
       (this.#events[part.shard] as StoredEvent[]).push(...part.events);
       (this.#commands[part.shard] as RememberedCommand[]).push(...part.commands);

@@ -16,6 +16,7 @@ describe('binary arrays', () => {
       '0000000100000001000000110000000300000001' + '00000001ff' + 'ffffffff' + '00000000',
     );
     expect(hex(textArray(['ü'], same))).toBe('000000010000000000000019000000010000000100000002' + 'c3bc');
+    expect(hex(textArray(['', null], same))).toBe('0000000100000001000000190000000200000001' + '00000000' + 'ffffffff');
   });
 
   it('have no dimension when they are empty', () => {

@@ -66,14 +66,20 @@ export function byteaArray<T>(items: readonly T[], pick: Pick<T, Buffer | null>)
   return out;
 }
 
-export function textArray<T>(items: readonly T[], pick: Pick<T, string>): Buffer {
+export function textArray<T>(items: readonly T[], pick: Pick<T, string | null>): Buffer {
   let size = 0;
-  for (const item of items) size += 4 + Buffer.byteLength(pick(item));
-  const out = open(oid.text, items.length, size, false);
+  let nulls = false;
+  for (const item of items) {
+    const value = pick(item);
+    size += 4 + (value === null ? 0 : Buffer.byteLength(value));
+    nulls ||= value === null;
+  }
+  const out = open(oid.text, items.length, size, nulls);
   let at = headBytes;
   for (const item of items) {
-    const length = out.write(pick(item), at + 4, 'utf8');
-    out.writeInt32BE(length, at);
+    const value = pick(item);
+    const length = value === null ? 0 : out.write(value, at + 4, 'utf8');
+    out.writeInt32BE(value === null ? -1 : length, at);
     at += 4 + length;
   }
   return out;

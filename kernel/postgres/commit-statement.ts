@@ -21,9 +21,11 @@ import type { Dictionary } from './dictionary.ts';
 export const commitText = `
 with part as (
   select * from unnest($1::int2[], $2::int4[], $3::int8[], $4::int8[], $5::bytea[], $6::int8[],
-                       $7::int4[], $8::int8[], $9::int8[], $10::bytea[], $11::bytea[], $12::int8[], $13::int8[], $14::int8[])
+                       $7::int4[], $8::int8[], $9::int8[], $10::bytea[], $11::bytea[], $12::int8[], $13::int8[], $14::int8[],
+                       $33::text[], $34::int2[])
     as p(shard, epoch, previous_seq, seq, hash, at,
-         lane_generation, lane_sequence, lane_time, sent, got, unconfirmed_seq, evt_seq, flushed_seq)
+         lane_generation, lane_sequence, lane_time, sent, got, unconfirmed_seq, evt_seq, flushed_seq,
+         trying, tries)
 ), held as (
   select p.* from shards s join part p on p.shard = s.shard
   where s.epoch = p.epoch and s.seq = p.previous_seq
@@ -34,7 +36,7 @@ with part as (
     lane_generation = h.lane_generation, lane_sequence = h.lane_sequence, lane_time = h.lane_time,
     sent = coalesce(h.sent, s.sent), got = coalesce(h.got, s.got), unconfirmed_seq = h.unconfirmed_seq,
     evt_seq = greatest(s.evt_seq, h.evt_seq), flushed_seq = greatest(s.flushed_seq, h.flushed_seq),
-    trying = null, tries = 0
+    trying = h.trying, tries = h.tries
   from held h where s.shard = h.shard
   returning s.shard, s.epoch, s.seq
 ), stored as (
@@ -101,5 +103,7 @@ export function commitValues(parts: readonly CommitPart[], dictionary: Dictionar
     textArray(commands, (c) => c.actor.id),
     int8Array(commands, (c) => c.seq),
     int8Array(commands, (c) => c.expiresAt),
+    textArray(parts, (p) => p.probation?.trying ?? null),
+    int2Array(parts, (p) => p.probation?.tries ?? 0),
   ];
 }

@@ -139,7 +139,7 @@ export class PostgresLog implements Log {
   async heads(shards?: readonly Shard[]): Promise<readonly ShardRow[]> {
     return toShards(
       await this.#reads.rows<ShardRecord>(
-        `select ${shardColumns} from shards s where $1::int2[] is null or s.shard = any($1)`,
+        `select ${shardColumns()} from shards s where $1::int2[] is null or s.shard = any($1)`,
         [shards ?? null],
         'heads',
       ),

@@ -19,7 +19,7 @@ const leased = `clock_timestamp() + $2 * interval '1 millisecond'`;
 /**
  *  1. `free` are the shards that nobody owns, or whose lease ran out. Rows that another claimant is at are skipped: two
  *     kernels that start at once share the shards out instead of waiting for each other.
- *  2. Their epoch grows, which fences whoever owned them.
+ *  2. Their epoch grows, which fences whoever owned them, and their probation begins; what it was is in the answer.
  */
 export async function claim(
   through: Queryable,
@@ -31,13 +31,13 @@ export async function claim(
   return toShards(
     await through.rows<ShardRecord>(
       `with free as (
-         select shard from shards
+         select shard, trying from shards
          where (owner is null or lease_until < clock_timestamp()) and ($3::int2[] is null or shard = any($3))
          order by shard limit $4 for update skip locked
        )
-       update shards s set epoch = s.epoch + 1, owner = $1, lease_until = ${leased}
+       update shards s set epoch = s.epoch + 1, owner = $1, lease_until = ${leased}, trying = coalesce(s.trying, '')
        from free where free.shard = s.shard
-       returning ${shardColumns}`,
+       returning ${shardColumns('free.trying')}`,
       [owner, leaseMs, shards ?? null, most ?? null],
     ),
   );
@@ -62,7 +62,7 @@ export async function reclaim(
        )
        update shards s set epoch = s.epoch + 1, owner = $1, lease_until = ${leased}
        from mine where mine.shard = s.shard
-       returning ${shardColumns}`,
+       returning ${shardColumns()}`,
       [owner, leaseMs, held.map((h) => h.shard), held.map((h) => h.epoch)],
     ),
   );
@@ -119,7 +119,7 @@ export async function release(through: Queryable, owner: string, held: readonly 
        where s.epoch = h.epoch and s.owner = $1
        order by s.shard for update of s
      )
-     update shards s set owner = null, lease_until = null from mine where mine.shard = s.shard`,
+     update shards s set owner = null, lease_until = null, trying = null, tries = 0 from mine where mine.shard = s.shard`,
     [owner, held.map((h) => h.shard), held.map((h) => h.epoch)],
   );
 }

@@ -2,9 +2,9 @@ import { epoch, generation, micros, seq, shard } from '../brand.ts';
 import type { ShardRow } from '../log.ts';
 import { decodeCounters } from './counters.ts';
 
-/** The columns of `shards` that the port shows, of the table as `s`. */
-export const shardColumns =
-  's.shard, s.epoch, s.owner, s.seq, s.hash, s.at, s.lane_generation, s.lane_sequence, s.lane_time, s.sent, s.got, s.unconfirmed_seq, s.evt_seq, s.flushed_seq';
+/** The columns of `shards` that the port shows, of the table as `s`; `trying` as it is, or as it was in another row. */
+export const shardColumns = (trying = 's.trying'): string =>
+  `${trying}, s.tries, s.shard, s.epoch, s.owner, s.seq, s.hash, s.at, s.lane_generation, s.lane_sequence, s.lane_time, s.sent, s.got, s.unconfirmed_seq, s.evt_seq, s.flushed_seq`;
 
 /** A row of `shards` as `pg` gives it: bigints as text. */
 export interface ShardRecord {
@@ -22,6 +22,8 @@ export interface ShardRecord {
   readonly unconfirmed_seq: string;
   readonly evt_seq: string;
   readonly flushed_seq: string;
+  readonly trying: string | null;
+  readonly tries: number;
 }
 
 export const toShard = (row: ShardRecord): ShardRow => ({
@@ -37,6 +39,7 @@ export const toShard = (row: ShardRecord): ShardRow => ({
   unconfirmedSeq: seq(Number(row.unconfirmed_seq)),
   evtSeq: seq(Number(row.evt_seq)),
   flushedSeq: seq(Number(row.flushed_seq)),
+  probation: row.trying === null ? null : { trying: row.trying, tries: row.tries },
 });
 
 /** Rows in order of shard: `returning` has no order of its own. */

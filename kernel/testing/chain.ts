@@ -56,6 +56,7 @@ export class Chain {
       unconfirmedSeq: row.unconfirmedSeq,
       evtSeq: row.evtSeq,
       flushedSeq: row.flushedSeq,
+      probation: null,
       events,
       commands: [],
       ...changes,
@@ -76,6 +77,7 @@ export class Chain {
       unconfirmedSeq: part.unconfirmedSeq,
       evtSeq: part.evtSeq,
       flushedSeq: part.flushedSeq,
+      probation: part.probation,
     };
   }
 }

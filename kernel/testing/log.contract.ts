@@ -273,6 +273,46 @@ export function logContract(open: () => Promise<LogWorld>): void {
     });
   });
 
+  describe('probation', () => {
+    const trial = { trying: 'lane/1/7', tries: 2 };
+    const probationAt = async (of: number) => (await head(shard(of))).probation;
+
+    it('begins with a claim, which finds none on a shard that was free', async () => {
+      expect((await claimed(3)).row.probation).toBeNull();
+      expect(await probationAt(3)).toEqual({ trying: '', tries: 0 });
+      expect(await probationAt(4)).toBeNull();
+    });
+
+    it('is what each commit says, whether it brings events or not', async () => {
+      const [three, four] = [await claimed(3), await claimed(4)];
+      await write(three, three.part([], { probation: trial }));
+      await write(four, four.part(drafts(1), { probation: { trying: '', tries: 0 } }));
+      expect(await probationAt(3)).toEqual(trial);
+      expect(await probationAt(4)).toEqual({ trying: '', tries: 0 });
+      await write(three, three.part(drafts(2)));
+      expect(await probationAt(3)).toBeNull();
+    });
+
+    it('is found by whoever takes over from an owner that is gone, and is still there then', async () => {
+      for (const of of [3, 4, 5]) await log.claim('a', 1, [shard(of)]);
+      const [three, five] = await Promise.all([3, 5].map(async (of) => new Chain(await head(shard(of)))));
+      await write(three as Chain, (three as Chain).part([], { probation: trial }));
+      await write(five as Chain, (five as Chain).part(drafts(1)));
+      expect((await takeOver('b', shard(3))).probation).toEqual(trial);
+      expect((await takeOver('b', shard(4))).probation).toEqual({ trying: '', tries: 0 });
+      expect((await takeOver('b', shard(5))).probation).toBeNull();
+      expect(await probationAt(3)).toEqual(trial);
+    });
+
+    it('ends with a clean release, and outlives the settling of a commit', async () => {
+      const [three, four] = [await claimed(3), await claimed(4)];
+      for (const chain of [three, four]) await write(chain, chain.part([], { probation: trial }));
+      expect((await log.reclaim('a', longMs, [three.row]))[0]?.probation).toEqual(trial);
+      await log.release('a', [four.row]);
+      expect((await claimed(4, 'b')).row.probation).toBeNull();
+    });
+  });
+
   describe('settling a commit of unknown outcome', () => {
     it('finds what had landed, under the next epoch', async () => {
       const chain = await claimed(3);

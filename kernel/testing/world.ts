@@ -81,6 +81,7 @@ export class World {
   readonly defects: unknown[] = [];
   readonly warnings: string[] = [];
   readonly #lives = new Map<Kernel, Life>();
+  #newest: Life | undefined;
   #counter = 0;
 
   constructor(clock: Clock = new SystemClock(), bus: MemoryBusOptions = {}) {
@@ -92,6 +93,7 @@ export class World {
   /** A kernel that has not claimed its shards yet when it is returned. */
   async launch(more: Partial<KernelOptions> = {}): Promise<Kernel> {
     const life: Life = { alive: true, paused: undefined };
+    this.#newest = life;
     const kernel = await startKernel({
       log: portOf(this.log, life),
       bus: portOf(this.bus, life),
@@ -126,8 +128,8 @@ export class World {
       onDefect: (error) => this.defects.push(error),
       ...more,
     });
-    this.kernels.push(kernel);
     this.#lives.set(kernel, life);
+    if (life.alive) this.kernels.push(kernel);
     return kernel;
   }
 
@@ -142,8 +144,7 @@ export class World {
   async crash(kernel: Kernel): Promise<void> {
     (this.#lives.get(kernel) as Life).alive = false;
     this.kernels.splice(this.kernels.indexOf(kernel), 1);
-    const held = (await this.log.heads()).filter(({ owner }) => owner === kernel.owner);
-    await this.log.release(kernel.owner, held);
+    this.log.expire(kernel.owner);
     await this.log.leave(kernel.owner);
   }
 
@@ -171,6 +172,18 @@ export class World {
   async owned(): Promise<readonly number[]> {
     const heads = await this.log.heads();
     return this.kernels.map((kernel) => heads.filter(({ owner }) => owner === kernel.owner).length);
+  }
+
+  /** The only kernel's process dies at once, from within, whether it has come up or not. */
+  die(): void {
+    if (this.#newest) this.#newest.alive = false;
+    this.kernels.length = 0;
+    this.log.expire();
+  }
+
+  /** Whether the newest kernel's process is dead. */
+  get dead(): boolean {
+    return this.#newest?.alive === false;
   }
 
   async end(): Promise<void> {

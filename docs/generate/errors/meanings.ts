@@ -66,6 +66,7 @@ export const meanings: Readonly<Record<string, string>> = {
   interrupted: 'Ctrl-C.',
   invalid_input: 'The input does not fit; `errors` names every fault with a pointer.',
   invalid_transition: 'What the actor is in does not allow the command; the message says which state was expected.',
+  killed_process: 'The kernel died twice while it was deciding this command alone: it is a dead letter.',
   limit_unenforceable: 'The worker’s driver cannot hold a limit that the task sets; the message names it.',
   logs_unavailable: 'The output of the task could not be read: try again.',
   malformed_header: 'A header does not have the form that it has to have.',
