@@ -1,4 +1,5 @@
 import type { Behavior } from '../kernel/behavior.ts';
+import { supervised } from '../kernel/supervision.ts';
 import { agent } from './agent/behavior.ts';
 import { deadLetter } from './dead-letter/behavior.ts';
 import { goal } from './goal/behavior.ts';
@@ -27,11 +28,12 @@ export { type ReasonInput, readInput, reasonInput, taskId } from './input.ts';
 export { nameId } from './name/behavior.ts';
 export { parkPublication, publicationVerbs, translatePublication } from './publications.ts';
 export type { RequestContext } from './request.ts';
+export { resumeActor } from './supervision.ts';
 export type { Artifact, TaskError, TaskEvent, TaskStatus } from './task/events.ts';
 export { type SignalInput, signalInput } from './task/input.ts';
 export { cancelTask, redriveTask } from './task/requests.ts';
 export type { WorkerEvent, WorkerProfile, WorkerStatus } from './worker/events.ts';
 export { drainWorker } from './worker/requests.ts';
 
-/** Every behavior of the domain; a task is its goal's family's member. */
-export const behaviors = [agent, deadLetter, goal, name, worker] as unknown as readonly Behavior[];
+/** Every behavior of the domain, and what watches over them; a task is its goal's family's member. */
+export const behaviors = supervised([agent, deadLetter, goal, name, worker] as unknown as readonly Behavior[]);

@@ -46,7 +46,7 @@ const codeOfKind: Readonly<Partial<Record<ErrorKind, string>>> = {
 };
 
 /** Codes of those kinds that callers know. */
-const ownCodes = new Set([...Object.keys(statusOfCode), 'not_ready']);
+const ownCodes = new Set([...Object.keys(statusOfCode), 'actor_backing_off', 'actor_suspended', 'not_ready']);
 
 /** A problem document (RFC 9457). */
 export interface ProblemDocument {

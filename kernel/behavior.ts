@@ -77,8 +77,8 @@ export type Effect =
       readonly body: Json;
       /** The receiver answers the caller of the command that caused this. */
       readonly delegate?: boolean;
-      /** Sent as this command, which came from outside before: it keeps its id, its idempotency and whose data it carries. */
-      readonly as?: Pick<Envelope, 'id' | 'keyed' | 'fingerprint' | 'subject'>;
+      /** Sent as this command, which came from outside before: it keeps its id, its idempotency, whose data it carries and, where that is said, who asked. */
+      readonly as?: Pick<Envelope, 'id' | 'keyed' | 'fingerprint' | 'subject'> & { readonly principal?: string };
     }
   /** Work or timers of these members of the family may have changed without an event of theirs. Not recorded. */
   | { readonly kind: 'touch'; readonly members: readonly string[] }
@@ -154,6 +154,23 @@ export interface Behavior<S = unknown, E extends Fact = Fact> {
   /** The fields of each event's data that are personal: sealed when the actor has a subject. */
   readonly personal?: Readonly<Partial<Record<E['type'], readonly string[]>>>;
   readonly family?: Family<S, E>;
+  /** What becomes of an actor whose behavior fails; by default it is restarted, three times a minute. */
+  readonly supervision?: Supervision<S>;
+}
+
+/**
+ * What becomes of an actor whose behavior fails, beside the command, which is parked. Its state is what its events say, so to
+ * `restart` it is to go on with the next command; `backoff` leaves it alone for a while first, twice as long each time. Who
+ * fails too often is suspended, until somebody resumes it; so is who fails once, with `stop`, and with `escalate` its parent has
+ * failed too.
+ */
+export interface Supervision<S> {
+  readonly policy: 'restart' | 'backoff' | 'escalate' | 'stop';
+  /** How often it may fail within the window. */
+  readonly restarts?: number;
+  readonly windowMs?: number;
+  /** Who fails with it. */
+  readonly parent?: (state: S) => Address | undefined;
 }
 
 /**

@@ -45,6 +45,21 @@ export const carefulInputsMax = 64;
 /** Deaths with one input under trial before that is parked: once may be anybody's. */
 export const triesMax = 2;
 
+// — Supervision —
+
+/** Failures of an actor within a window before it is suspended, where its type does not say: a defect that comes again at once, not one a day. */
+export const restartsMax = 3;
+/** The window in which failures are counted, where its type does not say. */
+export const restartWindowMs = 60_000;
+/** How long an actor that failed is left alone first, with policy `backoff`: doubles with every failure in the window. */
+export const backoffMinMs = 100;
+/** How long it is left alone at most: callers wait no longer than that. */
+export const backoffMaxMs = 30_000;
+/** Commands that are kept for an actor that is held back, before `mailbox_full`: all of them are in memory. */
+export const deferredCommandsMax = 1000;
+/** Bytes of them: one event lets all of them go. */
+export const deferredBytesMax = 512 * 1024;
+
 // — Group commit —
 
 /** Events of one commit. */

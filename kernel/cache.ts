@@ -7,6 +7,7 @@ import type { StoredEvent } from './event.ts';
 import { Live, stampedOf } from './live.ts';
 import type { ActorRange, Log, SubjectKey } from './log.ts';
 import type { Registry } from './registry.ts';
+import { type SupervisionState, supervisionType } from './supervision.ts';
 
 /** Keys of subjects, as far as this process has met them; the oldest leave first. */
 const keysMax = 10_000;
@@ -27,6 +28,16 @@ export class ActorCache {
     this.#shard = shard;
     this.#log = log;
     this.#registry = registry;
+  }
+
+  /** Those whose supervision holds them back, by name, with who watches over them. */
+  readonly held = new Map<string, Live>();
+
+  /** Notes whether a supervision, as it is now, holds its actor back. */
+  supervise(live: Live): void {
+    const { of, status } = live.state as SupervisionState;
+    if (status === 'running') this.held.delete(addressKey(of));
+    else this.held.set(addressKey(of), live);
   }
 
   get size(): number {
@@ -99,6 +110,7 @@ export class ActorCache {
         `expected version ${actor.version + 1} of ${actor.name}, found ${record.version} at ${stored.shard}:${stored.seq}`,
       );
     actor.fold({ ...stampedOf(record), actor: actor.address });
+    if (actor.behavior.type === supervisionType) this.supervise(actor);
     return actor;
   }
 

@@ -5,19 +5,21 @@ import { cascadeBytesMax, cascadeMessagesMax, hopsMax } from './bounds.ts';
 import { type Micros, micros, type Position, plusMs, positionOf, type Shard, seq } from './brand.ts';
 import type { ActorCache } from './cache.ts';
 import type { Clock } from './clock.ts';
-import { encodeBody, encodeEnvelope, type Sealer } from './codec.ts';
+import { encodeBody, type Sealer } from './codec.ts';
 import { contained, PoisonedInput } from './contained.ts';
 import { DecisionContext, pinnedId } from './decide-context.ts';
-import { effectEnvelope } from './effect-envelope.ts';
+import { checkEffects, effectEnvelope } from './effect-envelope.ts';
 import type { Envelope, Reply } from './envelope.ts';
 import type { Problem } from './errors.ts';
 import type { RecordedEffect } from './event.ts';
+import { failureOf, watch } from './failing.ts';
 import type { Live } from './live.ts';
 import type { Log, RememberedCommand } from './log.ts';
 import { deadLetterType, type Parked, parking } from './parking.ts';
 import type { Random } from './random.ts';
 import { RecentCommands } from './recent-commands.ts';
 import type { Registry } from './registry.ts';
+import { deferral, heldBack, mailboxFull, type SupervisionState, supervisionType } from './supervision.ts';
 import type { TimerWheel } from './timers.ts';
 import { Touched } from './touched.ts';
 import { emptyUnit, type Marks, type Source, type Unit } from './unit.ts';
@@ -43,6 +45,8 @@ export interface DeciderParts {
   readonly fire: (live: Live, timer: Timer) => void;
   /** Told of every parked message. */
   readonly onParked: (id: string, problem: Problem) => void;
+  /** Told of every actor that is suspended, and what watches over it. */
+  readonly onSuspended: (of: Address, supervision: string) => void;
 }
 
 type Answerer = (reply: Reply) => void;
@@ -174,6 +178,8 @@ export class Decider {
       if (before) return answer?.(before);
     }
     const now = this.#now();
+    const holder = this.#parts.cache.held.get(live.name);
+    if (holder) return this.#hold(holder, unit, message, queue, now);
     let decision: Decision<Fact>;
     try {
       decision = live.behavior.decide(
@@ -304,6 +310,7 @@ export class Decider {
     let effects: Effect[];
     try {
       live.fold(event);
+      if (live.behavior.type === supervisionType) watch(live, event, this.#parts);
       effects = [...(live.behavior.react?.(live.state, event, envelope) ?? [])];
       const head = live.head;
       if (head?.behavior.family)
@@ -348,7 +355,7 @@ export class Decider {
       },
       sealer,
     );
-    if (body.length > this.#parts.effectBytesMax) this.#checkEffects(live, recorded, sealer);
+    if (body.length > this.#parts.effectBytesMax) checkEffects(live, recorded, this.#parts.effectBytesMax, sealer);
     unit.events.push({
       seq: at,
       actor: live.address,
@@ -368,18 +375,6 @@ export class Decider {
     });
     unit.bytes += body.length;
     return delegated;
-  }
-
-  /** An effect that no message can carry would block its channel for ever. */
-  #checkEffects(live: Live, effects: readonly RecordedEffect[], sealer: Sealer | undefined): void {
-    const most = this.#parts.effectBytesMax;
-    for (const { envelope } of effects) {
-      const found = encodeEnvelope(envelope, sealer).length;
-      if (found <= most) continue;
-      const what = `${envelope.verb} from ${live.behavior.type} to ${envelope.to.type}`;
-      const detail = `expected at most ${most} bytes of ${what}, found ${found}`;
-      throw new PoisonedInput({ kind: 'rejected', code: 'message_too_large', detail }, undefined);
-    }
   }
 
   #send(
@@ -420,11 +415,28 @@ export class Decider {
     const live = cache.fresh(to);
     onParked(to.id, problem);
     const envelope = parking(to, what, unit.source.kind, problem);
-    answer?.({
-      ok: false,
-      problem: { ...problem, detail: `${problem.detail}; it is kept as dead letter ${to.id}` },
-    });
-    return this.#decideOn(live, unit, { envelope, answer: undefined }, []);
+    const detail = `${problem.detail}; it is kept as dead letter ${to.id}`;
+    answer?.({ ok: false, problem: { ...problem, detail } });
+    const parked = this.#decideOn(live, unit, { envelope, answer: undefined }, []);
+    const failure = failureOf(this.#parts, what, problem, to.id);
+    return failure ? this.#fail(parked, unit, failure) : parked;
+  }
+
+  /** An actor's behavior has failed: its supervision is told, in the same unit. */
+  async #fail(parked: void | Promise<void>, unit: Unit, failure: Envelope): Promise<void> {
+    await parked;
+    const { cache, clock } = this.#parts;
+    await cache.load([failure.to], clock.monotonicMs());
+    await this.decide(unit, failure);
+  }
+
+  /** Its actor is held back: who waits is told so, and what nobody waits for is kept for later. */
+  #hold(holder: Live, unit: Unit, message: Message, queue: Message[], now: Micros): void | Promise<void> {
+    const state = holder.state as SupervisionState;
+    if (message.answer) return message.answer({ ok: false, problem: heldBack(state, holder.address, now) });
+    const envelope = deferral(state, holder.address, message.envelope);
+    if (!envelope) return this.park(unit, message.envelope, mailboxFull(state));
+    return this.#decideOn(holder, unit, { envelope, answer: undefined }, queue);
   }
 
   /** Kernel time; never before the last event of the shard. */

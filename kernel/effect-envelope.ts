@@ -1,6 +1,9 @@
 import type { Effect } from './behavior.ts';
 import type { Position } from './brand.ts';
+import { encodeEnvelope, type Sealer } from './codec.ts';
+import { PoisonedInput } from './contained.ts';
 import type { Envelope } from './envelope.ts';
+import type { RecordedEffect } from './event.ts';
 import type { Live } from './live.ts';
 
 /** The message that effect number `index` of the event at `position` sends; `cause` is the command behind the event. */
@@ -21,7 +24,7 @@ export function effectEnvelope(
     verb: effect.verb,
     id: as?.id ?? (effect.delegate && cause.keyed === 'command' ? cause.id : `${position}:${index}`),
     body: effect.body,
-    principal: effect.delegate ? cause.principal : `actor:${live.address.type}/${live.address.id}`,
+    principal: as?.principal ?? (effect.delegate ? cause.principal : `actor:${live.address.type}/${live.address.id}`),
     correlationId: cause.correlationId,
     causationId: position,
     hops: cause.hops + 1,
@@ -31,4 +34,20 @@ export function effectEnvelope(
     ...(keyed?.keyed === undefined ? null : { keyed: keyed.keyed }),
     ...(keyed?.fingerprint === undefined ? null : { fingerprint: keyed.fingerprint }),
   };
+}
+
+/** An effect that no message can carry would block its channel for ever. */
+export function checkEffects(
+  live: Live,
+  effects: readonly RecordedEffect[],
+  bytesMax: number,
+  sealer: Sealer | undefined,
+): void {
+  for (const { envelope } of effects) {
+    const found = encodeEnvelope(envelope, sealer).length;
+    if (found <= bytesMax) continue;
+    const what = `${envelope.verb} from ${live.behavior.type} to ${envelope.to.type}`;
+    const detail = `expected at most ${bytesMax} bytes of ${what}, found ${found}`;
+    throw new PoisonedInput({ kind: 'rejected', code: 'message_too_large', detail }, undefined);
+  }
 }

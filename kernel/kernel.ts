@@ -263,6 +263,8 @@ class KernelProcess implements Kernel {
       offerAgain: (shard, offer) => this.#release.offer(shard, [offer]),
       onParked: (shard, id, problem) =>
         this.#options.logger.warn({ shard, deadLetter: id, code: problem.code }, `parked: ${problem.detail}`),
+      onSuspended: (actor, supervision) =>
+        this.#options.logger.warn({ actor, supervision }, 'suspended: it failed too often'),
       onGivenUp: (shard, input, problem) =>
         this.#options.logger.error({ shard, input, code: problem.code }, `given up: ${problem.detail}`),
       onTrouble: (message, cause) => this.#trouble(message, cause),

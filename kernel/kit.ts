@@ -1,3 +1,4 @@
+import type { Address } from './address.ts';
 import type { WorkRoute } from './behavior.ts';
 import type { Generation, Shard } from './brand.ts';
 import type { Bus } from './bus.ts';
@@ -39,6 +40,7 @@ export interface Kit {
   /** Sends WORK for an attempt that was offered before. */
   readonly offerAgain: (shard: ShardRuntime, offer: Offer) => void;
   readonly onParked: (shard: Shard, id: string, problem: Problem) => void;
+  readonly onSuspended: (of: Address, supervision: string) => void;
   /** An input could not even be parked: it is answered, and gone. */
   readonly onGivenUp: (shard: Shard, input: string, problem: Problem) => void;
   /** What operators should see. */

@@ -107,7 +107,8 @@ export class ShardMemory {
 
   #newDecider(committed: Marks): Decider {
     const { shard, kit, fire } = this.#parts;
-    const { shards, registry, clock, random, wheel, board, log, bus, idempotencyDays, serving, onParked } = kit;
+    const { shards, registry, clock, random, wheel, board, log, bus, idempotencyDays, serving, onParked, onSuspended } =
+      kit;
     return new Decider(
       {
         shard,
@@ -124,6 +125,7 @@ export class ShardMemory {
         effectBytesMax: bus.messageBytesMax - effectHeadroomBytes,
         fire,
         onParked: (id, problem) => onParked(shard, id, problem),
+        onSuspended,
       },
       committed,
     );

@@ -6,6 +6,7 @@ import { artifactRoutes } from './artifacts.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
 import { goalRoutes } from './goals.ts';
 import { statsRoutes } from './stats.ts';
+import { supervisionRoutes } from './supervision.ts';
 import { systemRoutes } from './system.ts';
 import { taskRoutes } from './tasks.ts';
 import { workerRoutes } from './workers.ts';
@@ -20,6 +21,7 @@ export const routes: readonly Route[] = [
   ...taskRoutes,
   ...workerRoutes,
   ...deadLetterRoutes,
+  ...supervisionRoutes,
   ...artifactRoutes,
   ...statsRoutes,
   ...systemRoutes(

@@ -12,6 +12,7 @@ import {
   send,
 } from '../behavior.ts';
 import type { Json } from '../envelope.ts';
+import { supervised } from '../supervision.ts';
 
 /**
  * Small behaviors that use everything a kernel offers, for its own tests: a `box` that counts, forwards, waits and fails
@@ -264,4 +265,4 @@ export const deadLetter: Behavior<{ readonly error: Json }, { readonly type: 'Pa
   idle: () => true,
 };
 
-export const testBehaviors = [box, nest, deadLetter] as unknown as readonly Behavior[];
+export const testBehaviors = supervised([box, nest, deadLetter] as unknown as readonly Behavior[]);

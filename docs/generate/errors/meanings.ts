@@ -1,5 +1,8 @@
 /** What each code means, and what to do: one sentence. The page is not written while one is missing or one too many. */
 export const meanings: Readonly<Record<string, string>> = {
+  actor_backing_off: 'The actor has failed, and is left alone for `retryAfterMs`.',
+  actor_suspended:
+    'The actor has failed too often: it is suspended until somebody resumes it. The message names what to resume.',
   address_invalid: 'The gateway cannot listen on this address: give one of this machine.',
   agent_name_taken: 'Another agent of the org has this name. It is free again once that one stops or is renamed.',
   agent_not_accepting: 'The agent is paused, draining, stopped or failed.',
@@ -69,6 +72,7 @@ export const meanings: Readonly<Record<string, string>> = {
   killed_process: 'The kernel died twice while it was deciding this command alone: it is a dead letter.',
   limit_unenforceable: 'The worker’s driver cannot hold a limit that the task sets; the message names it.',
   logs_unavailable: 'The output of the task could not be read: try again.',
+  mailbox_full: 'As many commands wait for one actor as may: try again after `retryAfterMs`.',
   malformed_header: 'A header does not have the form that it has to have.',
   malformed_json: 'The body is no JSON (or msgpack, where that is said).',
   message_too_large: 'The message is larger than the NATS server carries.',
