@@ -21,6 +21,16 @@ export const recordedBodyBytesMax = 16 * 1024;
 
 /** Commands that wait in memory for one shard before its lane is slowed down: one window of the prefetch. */
 export const inboxCommandsMax = 1024;
+/** Commands that wait for one actor in that window; past it its callers hear `mailbox_full`: the others have to come through. */
+export const mailboxCommandsMax = 1000;
+/** Bytes of commands that wait in memory for one shard; past it callers hear `overloaded`, and the lane is slowed down: the largest plan, and as much again. */
+export const inboxBytesMax = 16 * 1024 * 1024;
+/** Bytes of commands that wait in memory for all shards of a process; past it callers hear `overloaded`. */
+export const processInboxBytesMax = 128 * 1024 * 1024;
+/** Messages that wait in memory for one shard, refusals included, before its lane is slowed down. */
+export const inboxMessagesMax = 16_384;
+/** When a caller that was refused for want of room may come again: a full window has long been decided by then. */
+export const overloadRetryMs = 1000;
 /** Decided but uncommitted events of one shard before it stops deciding: what a failed commit throws away. */
 export const uncommittedEventsMax = 16_384;
 /** Decided but uncommitted bytes of one shard, for the same reason. */

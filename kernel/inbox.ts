@@ -1,18 +1,28 @@
-import { inboxCommandsMax } from './bounds.ts';
+import { inboxBytesMax, inboxCommandsMax, inboxMessagesMax } from './bounds.ts';
 
 /** Consumed places before the list is cut. */
 const spentMax = 4096;
 
+/** What waits in all inboxes of a process. */
+export interface Load {
+  bytes: number;
+}
+
 /** Messages from the bus that wait to be decided: first in, first out; their reader is held back while there are too many. */
 export class Inbox<T> {
   readonly #commandsOf: (message: T) => number;
+  readonly #bytesOf: (message: T) => number;
+  readonly #load: Load;
   #messages: (T | undefined)[] = [];
   #head = 0;
   #commands = 0;
+  #bytes = 0;
   #held: (() => void)[] = [];
 
-  constructor(commandsOf: (message: T) => number) {
+  constructor(commandsOf: (message: T) => number, bytesOf: (message: T) => number, load: Load) {
     this.#commandsOf = commandsOf;
+    this.#bytesOf = bytesOf;
+    this.#load = load;
   }
 
   get empty(): boolean {
@@ -23,11 +33,25 @@ export class Inbox<T> {
     return this.#commands;
   }
 
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether a part of one of its bounds is reached. */
+  #reaches(part: number): boolean {
+    return (
+      this.#commands >= inboxCommandsMax * part ||
+      this.#bytes >= inboxBytesMax * part ||
+      this.#messages.length - this.#head >= inboxMessagesMax * part
+    );
+  }
+
   /** The promise holds the reader back until there is room again. */
   push(message: T): void | Promise<void> {
     this.#messages.push(message);
     this.#commands += this.#commandsOf(message);
-    if (this.#commands >= inboxCommandsMax) return new Promise((resolve) => this.#held.push(resolve));
+    this.#weigh(this.#bytesOf(message));
+    if (this.#reaches(1)) return new Promise((resolve) => this.#held.push(resolve));
   }
 
   shift(): T | undefined {
@@ -39,7 +63,8 @@ export class Inbox<T> {
       this.#head = 0;
     }
     this.#commands -= this.#commandsOf(message);
-    if (this.#commands < inboxCommandsMax / 2) this.#release();
+    this.#weigh(-this.#bytesOf(message));
+    if (this.#held.length > 0 && !this.#reaches(0.5)) this.#release();
     return message;
   }
 
@@ -53,7 +78,13 @@ export class Inbox<T> {
     this.#messages = [];
     this.#head = 0;
     this.#commands = 0;
+    this.#weigh(-this.#bytes);
     this.#release();
+  }
+
+  #weigh(bytes: number): void {
+    this.#bytes += bytes;
+    this.#load.bytes += bytes;
   }
 
   #release(): void {

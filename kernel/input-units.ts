@@ -1,5 +1,4 @@
 import type { Shard } from './brand.ts';
-import type { LaneMessage } from './bus.ts';
 import type { Careful } from './careful.ts';
 import type { ReadEnvelope } from './codec.ts';
 import type { Envelope, Reply } from './envelope.ts';
@@ -7,6 +6,7 @@ import type { Problem } from './errors.ts';
 import { decideEntries } from './lane-entries.ts';
 import type { Parked } from './parking.ts';
 import type { Poisoned } from './poisoned.ts';
+import type { WaitingMessage } from './refusal.ts';
 import type { Input } from './shard-inputs.ts';
 import type { ShardMemory } from './shard-memory.ts';
 import type { Source, Unit } from './unit.ts';
@@ -83,7 +83,8 @@ export class InputUnits {
     return cache.learnKids([kid]).then(() => this.#decideOne(unit, read.open(cache.key)));
   }
 
-  #decideMessage(unit: Unit, message: LaneMessage): void | Promise<void> {
+  #decideMessage(unit: Unit, message: WaitingMessage): void | Promise<void> {
+    if (message.refused) return void unit.answers.push(message.refused);
     const single = message.entries[0];
     if (message.entries.length === 1 && single?.ok && message.replyTo === undefined)
       return this.#decideOne(unit, single.envelope);

@@ -1,8 +1,9 @@
 import type { Shard } from './brand.ts';
 import type { Bus, ChannelMessage, LaneMessage, Subscription } from './bus.ts';
 import { type ReadEnvelope, readEnvelope } from './codec.ts';
-import { Inbox } from './inbox.ts';
+import { Inbox, type Load } from './inbox.ts';
 import type { LanePosition } from './log.ts';
+import { admitted, type WaitingMessage } from './refusal.ts';
 
 /** An effect from another shard. */
 export interface Effect {
@@ -17,6 +18,7 @@ export interface IntakeParts {
   readonly bus: Pick<Bus, 'openLane' | 'openChannels'>;
   /** Set while it is not known whether the bus still is the one that was read: nothing is taken from it until then. */
   readonly gate: () => Promise<void> | undefined;
+  readonly load: Load;
   /** There is something to decide. */
   readonly arrived: () => void;
 }
@@ -26,8 +28,8 @@ export interface IntakeParts {
  * back never holds back the effects of what was begun.
  */
 export class Intake {
-  readonly lane = new Inbox<LaneMessage>(({ entries }) => entries.length);
-  readonly channels = new Inbox<Effect>(() => 1);
+  readonly lane: Inbox<WaitingMessage>;
+  readonly channels: Inbox<Effect>;
   readonly #parts: IntakeParts;
   #subscriptions: readonly Subscription[] = [];
   /** What a reader of an earlier opening still delivers is not for this one. */
@@ -35,6 +37,16 @@ export class Intake {
 
   constructor(parts: IntakeParts) {
     this.#parts = parts;
+    this.lane = new Inbox(
+      ({ entries }) => entries.length,
+      ({ bytes }) => bytes,
+      parts.load,
+    );
+    this.channels = new Inbox(
+      () => 1,
+      () => 0,
+      parts.load,
+    );
   }
 
   get isOpen(): boolean {
@@ -47,11 +59,11 @@ export class Intake {
     const opening = ++this.#opening;
     const opened: Subscription[] = [];
     try {
-      opened.push(await bus.openLane(shard, from, (message) => this.#take(opening, this.lane, message)));
+      opened.push(await bus.openLane(shard, from, (message) => this.#take(opening, this.lane, message, this.#admit)));
       opened.push(
         await bus.openChannels(shard, (message) => {
           const effect = readEffect(message);
-          if (effect) return this.#take(opening, this.channels, effect);
+          if (effect) return this.#take(opening, this.channels, effect, asItIs);
         }),
       );
     } catch (error) {
@@ -63,11 +75,13 @@ export class Intake {
     else await stopAll(opened);
   }
 
-  #take<T>(opening: number, inbox: Inbox<T>, message: T): void | Promise<void> {
+  readonly #admit = (message: LaneMessage): WaitingMessage => admitted(message, this.lane, this.#parts.load);
+
+  #take<M, T>(opening: number, inbox: Inbox<T>, message: M, admit: (message: M) => T): void | Promise<void> {
     if (opening !== this.#opening) return;
     const gate = this.#parts.gate();
-    if (gate) return gate.then(() => this.#take(opening, inbox, message));
-    const room = inbox.push(message);
+    if (gate) return gate.then(() => this.#take(opening, inbox, message, admit));
+    const room = inbox.push(admit(message));
     this.#parts.arrived();
     return room;
   }
@@ -95,6 +109,8 @@ function readEffect({ from, n, sequence, envelope }: ChannelMessage): Effect | u
     return undefined;
   }
 }
+
+const asItIs = (effect: Effect): Effect => effect;
 
 const stopAll = (subscriptions: readonly Subscription[]): Promise<unknown> =>
   Promise.all(subscriptions.map((subscription) => subscription.stop().catch(() => {})));

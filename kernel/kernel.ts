@@ -253,6 +253,7 @@ class KernelProcess implements Kernel {
         presence: (live, incarnation) => this.#liveness.presence(live, incarnation),
       },
       trials: new Trials(),
+      load: { bytes: 0 },
       idempotencyDays: this.#options.idempotencyDays,
       serving: (org, route) => this.#liveness.serving(org, route),
       generation: () => this.#level.generation,

@@ -5,6 +5,7 @@ import type { Bus } from './bus.ts';
 import type { Trials } from './careful.ts';
 import type { Clock } from './clock.ts';
 import type { Problem } from './errors.ts';
+import type { Load } from './inbox.ts';
 import type { Log } from './log.ts';
 import type { Random } from './random.ts';
 import type { Registry } from './registry.ts';
@@ -25,6 +26,7 @@ export interface Kit {
   readonly wheel: TimerWheel;
   readonly board: WorkBoard;
   readonly trials: Trials;
+  readonly load: Load;
   readonly idempotencyDays: number;
   /** The live workers of an org that may take work of this route; undefined while nobody can know. */
   readonly serving: (org: string, route: WorkRoute) => readonly string[] | undefined;

@@ -1,8 +1,8 @@
 import type { Address } from './address.ts';
-import type { LaneMessage } from './bus.ts';
 import type { ReadEnvelope } from './codec.ts';
 import type { Envelope } from './envelope.ts';
 import type { Effect, Intake } from './intake.ts';
+import type { WaitingMessage } from './refusal.ts';
 
 /** A command of this process; `decided` is told when it was dealt with, whatever came of it. */
 export interface Local {
@@ -20,7 +20,7 @@ export type Input =
   | { readonly kind: 'own'; readonly effect: OwnEffect }
   | { readonly kind: 'local'; readonly local: Local }
   | { readonly kind: 'channel'; readonly effect: Effect }
-  | { readonly kind: 'lane'; readonly message: LaneMessage };
+  | { readonly kind: 'lane'; readonly message: WaitingMessage };
 
 /** How many commands an input brings. */
 export const entriesOf = (input: Input): number => (input.kind === 'lane' ? input.message.entries.length : 1);

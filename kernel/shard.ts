@@ -61,7 +61,7 @@ export class ShardRuntime {
     this.epoch = row.epoch;
     this.committed = committedOf(row);
     this.#kit = kit;
-    this.#intake = new Intake({ shard: row.shard, bus: kit.bus, gate: kit.gate, arrived: () => this.#turn() });
+    this.#intake = new Intake({ ...kit, shard: row.shard, arrived: () => this.#turn() });
     this.#inputs = new ShardInputs(this.#intake);
     this.outgoing = new Outgoing(row.shard, kit.bus, kit.log, kit.clock);
     const fire = (live: Live, timer: Timer): void => this.#fire(live, timer);
