@@ -10,7 +10,7 @@ const cache = () =>
   new ActorCache(
     shard(0),
     {
-      readActors: async () => [],
+      readActors: async () => ({ snapshots: [], events: [] }),
       keysById: async (kids) => new Map(kids.map((kid) => [kid, keyOf(kid)])),
       subjectKeys: async (_org, subjects) => new Map(subjects.map((subject) => [subject, keyOf(subject)])),
     },

@@ -86,7 +86,7 @@ export class ActorCache {
       ranges.set(name, { org: at.org, key: keyBytes(at.id), family: behavior.family !== undefined });
     }
     if (fresh.length === 0) return;
-    const events = await this.#log.readActors(this.#shard, [...ranges.values()]);
+    const { events } = await this.#log.readActors(this.#shard, [...ranges.values()]);
     await this.learnKeys(events);
     for (const live of fresh) this.#heads.set(live.name, live);
     try {

@@ -54,8 +54,24 @@ export interface Log {
   /** The events of a shard with seq > `after`, at most up to `upTo`, in order, in pages. */
   read(shard: Shard, after: Seq, upTo?: Seq): AsyncIterable<readonly StoredEvent[]>;
 
-  /** The events of these actors, each with its whole family, ordered by seq. One round trip. */
-  readActors(shard: Shard, actors: readonly ActorRange[]): Promise<readonly StoredEvent[]>;
+  /**
+   * These actors, each with its whole family, in one round trip: its snapshot, where one of the wanted version is there,
+   * and the events behind it (all, where there is none), ordered by seq.
+   */
+  readActors(shard: Shard, actors: readonly ActorRange[]): Promise<ActorsRead>;
+
+  /**
+   * Writes snapshots of committed states under the shard's epoch, each upwards only (by seq), forgets those of actors that
+   * have ended, and notes how far the shard's snapshots are whole. A cache: what is lost with the store's last moments is
+   * no harm. `fenced` under another epoch, `deleted` when the shard's snapshots are gone: nothing was written then.
+   */
+  writeSnapshots(part: SnapshotPart): Promise<'written' | 'fenced' | 'deleted'>;
+
+  /** Up to where the shard's snapshots are whole, as `writeSnapshots` noted it; undefined when they were deleted, or never begun. */
+  snapshotsWholeTo(shard: Shard): Promise<Seq | undefined>;
+
+  /** The actors whose snapshots are due in a span, or are due at all and of other versions than these; in order of `due`. */
+  dueActors(shard: Shard, which: DueWithin | OtherVersions): Promise<readonly DueActor[]>;
 
   /** Which of these command ids are remembered on this shard and have not expired. */
   findCommands(shard: Shard, commandIds: readonly string[]): Promise<readonly RememberedCommand[]>;
@@ -170,6 +186,55 @@ export interface ActorRange {
   readonly org: string;
   readonly key: Buffer;
   readonly family: boolean;
+  /** The snapshot that may stand for its first events; without, all of them are read. */
+  readonly snapshot?: { readonly actorType: string; readonly behaviorVersion: number };
+}
+
+export interface ActorsRead {
+  readonly snapshots: readonly StoredSnapshot[];
+  readonly events: readonly StoredEvent[];
+}
+
+/** The state of an actor, with its family, as of one of its events: a cache of the fold (I5). */
+export interface StoredSnapshot {
+  readonly org: string;
+  readonly actorType: string;
+  readonly actorKey: Buffer;
+  /** Version of the head's last event in it. */
+  readonly version: number;
+  /** Seq of the last event in it, of the head or of a member. */
+  readonly seq: Seq;
+  /** A snapshot of another one is ignored. */
+  readonly behaviorVersion: number;
+  /** When it has to be in memory next: its next timer, 0 while it has work; null when nothing of it waits for a time. */
+  readonly due: Micros | null;
+  /** What the codec made of it: personal data is ciphertext. */
+  readonly state: Buffer;
+}
+
+/** Snapshots of one shard that are written together. */
+export interface SnapshotPart {
+  readonly shard: Shard;
+  readonly epoch: Epoch;
+  /** Up to here, everything that is open is in a snapshot that was written before. */
+  readonly wholeTo: Seq;
+  /** The first ones since everything open was folded from the log: there may be none of the shard. */
+  readonly begins: boolean;
+  readonly snapshots: readonly StoredSnapshot[];
+  readonly ended: readonly Pick<StoredSnapshot, 'org' | 'actorType' | 'actorKey' | 'seq'>[];
+}
+
+export type DueActor = Pick<StoredSnapshot, 'org' | 'actorType' | 'actorKey'> & { readonly due: Micros };
+
+/** `after` < due ≤ `upTo`. */
+export interface DueWithin {
+  readonly after: Micros;
+  readonly upTo: Micros;
+}
+
+/** By actor type: the version whose snapshots are not meant. */
+export interface OtherVersions {
+  readonly than: ReadonlyMap<string, number>;
 }
 
 /** A subject's data key: AES-256-GCM. */

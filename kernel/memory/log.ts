@@ -5,13 +5,19 @@ import type { StoredEvent } from '../event.ts';
 import { genesisHash } from '../hash.ts';
 import type {
   ActorRange,
+  ActorsRead,
   CommitOutcome,
   CommitPart,
+  DueActor,
+  DueWithin,
   Log,
   LogMeta,
+  OtherVersions,
   Probation,
   RememberedCommand,
   ShardRow,
+  SnapshotPart,
+  StoredSnapshot,
   SubjectKey,
 } from '../log.ts';
 import type { Random } from '../random.ts';
@@ -40,6 +46,8 @@ export class MemoryLog implements Log {
   readonly #commands: RememberedCommand[][];
   /** When each owner renewed last, in the order in which they began. */
   readonly #renewedUs = new Map<string, number>();
+  readonly #snapshots: Map<string, StoredSnapshot>[];
+  readonly #wholeTo: (Seq | undefined)[];
   readonly #keys = new Map<string, SubjectKey>();
   readonly #kids = new Map<string, SubjectKey>();
   #generation = generation(1);
@@ -54,6 +62,8 @@ export class MemoryLog implements Log {
     this.#shards = shards;
     this.#events = Array.from({ length: shards }, () => []);
     this.#commands = Array.from({ length: shards }, () => []);
+    this.#snapshots = Array.from({ length: shards }, () => new Map());
+    this.#wholeTo = Array.from({ length: shards }, () => undefined);
     this.#rows = Array.from({ length: shards }, (_, i) => ({
       shard: shard(i),
       epoch: epoch(0),
@@ -190,18 +200,74 @@ export class MemoryLog implements Log {
     }
   }
 
-  async readActors(of: Shard, actors: readonly ActorRange[]): Promise<readonly StoredEvent[]> {
+  async readActors(of: Shard, actors: readonly ActorRange[]): Promise<ActorsRead> {
     this.#check();
-    const wanted = new Map<string, ActorRange[]>();
+    const snapshots: StoredSnapshot[] = [];
+    const wanted = new Map<string, (ActorRange & { readonly after: number })[]>();
     for (const range of actors) {
-      const name = `${range.org}/${range.key.subarray(0, 16).toString('hex')}`;
-      wanted.set(name, [...(wanted.get(name) ?? []), range]);
+      const { org, key, snapshot } = range;
+      const found = snapshot && this.#snapshots[of]?.get(nameOf(org, snapshot.actorType, key));
+      const fits = found?.behaviorVersion === snapshot?.behaviorVersion ? found : undefined;
+      if (fits) snapshots.push(fits);
+      const name = `${org}/${key.subarray(0, 16).toString('hex')}`;
+      wanted.set(name, [...(wanted.get(name) ?? []), { ...range, after: fits?.seq ?? 0 }]);
     }
-    return (this.#events[of] as StoredEvent[]).filter(({ org, actorKey }) =>
+    const events = (this.#events[of] as StoredEvent[]).filter(({ org, actorKey, seq }) =>
       wanted
         .get(`${org}/${actorKey.subarray(0, 16).toString('hex')}`)
-        ?.some(({ key, family }) => (family ? actorKey.subarray(0, key.length).equals(key) : actorKey.equals(key))),
+        ?.some(
+          ({ key, family, after }) =>
+            seq > after && (family ? actorKey.subarray(0, key.length).equals(key) : actorKey.equals(key)),
+        ),
     );
+    return { snapshots, events };
+  }
+
+  async writeSnapshots(part: SnapshotPart): Promise<'written' | 'fenced' | 'deleted'> {
+    this.#check();
+    if (this.#rows[part.shard]?.epoch !== part.epoch) return 'fenced';
+    const before = this.#wholeTo[part.shard];
+    if (before === undefined && !part.begins) return 'deleted';
+    this.#wholeTo[part.shard] = seq(Math.max(before ?? 0, part.wholeTo));
+    const kept = this.#snapshots[part.shard] as Map<string, StoredSnapshot>;
+    for (const one of part.snapshots) {
+      const name = nameOf(one.org, one.actorType, one.actorKey);
+      const had = kept.get(name);
+      const isNewer =
+        had && (one.seq > had.seq || (one.seq === had.seq && one.behaviorVersion !== had.behaviorVersion));
+      if (!had || isNewer) kept.set(name, one);
+    }
+    for (const { org, actorType, actorKey, seq } of part.ended) {
+      const name = nameOf(org, actorType, actorKey);
+      if ((kept.get(name)?.seq ?? Number.POSITIVE_INFINITY) <= seq) kept.delete(name);
+    }
+    return 'written';
+  }
+
+  async snapshotsWholeTo(of: Shard): Promise<Seq | undefined> {
+    this.#check();
+    return this.#wholeTo[of];
+  }
+
+  async dueActors(of: Shard, which: DueWithin | OtherVersions): Promise<readonly DueActor[]> {
+    this.#check();
+    return this.snapshots(of)
+      .flatMap((one) => (one.due === null ? [] : [{ ...one, due: one.due }]))
+      .filter(({ due, actorType, behaviorVersion }) =>
+        'than' in which ? which.than.get(actorType) !== behaviorVersion : due > which.after && due <= which.upTo,
+      )
+      .sort((a, b) => a.due - b.due);
+  }
+
+  /** The snapshots of a shard, for checkers. */
+  snapshots(of: Shard): readonly StoredSnapshot[] {
+    return [...(this.#snapshots[of] as Map<string, StoredSnapshot>).values()];
+  }
+
+  /** Deletes every snapshot, as an operator may. */
+  deleteSnapshots(): void {
+    for (const kept of this.#snapshots) kept.clear();
+    this.#wholeTo.fill(undefined);
   }
 
   async findCommands(of: Shard, commandIds: readonly string[]): Promise<readonly RememberedCommand[]> {
@@ -253,6 +319,9 @@ export class MemoryLog implements Log {
     if (!this.up) throw new AstraError('unavailable', 'postgres_unavailable', 'the store does not answer');
   }
 }
+
+const nameOf = (org: string, actorType: string, actorKey: Buffer): string =>
+  `${org}/${actorType}/${actorKey.toString('hex')}`;
 
 const unknownOutcome = (): AstraError =>
   new AstraError('indeterminate', 'commit_outcome_unknown', 'the connection ended during a commit');

@@ -16,15 +16,18 @@ import { isLost, postgresError } from './postgres-error.ts';
 export class SteadyConnection implements Queryable {
   readonly #url: string;
   readonly #name: string;
+  readonly #options: string | undefined;
   #client: pg.Client | undefined;
   #connecting: Promise<pg.Client> | undefined;
   #closed = false;
   /** Settles when the statement before is done. */
   #before: Promise<unknown> = Promise.resolve();
 
-  constructor(url: string, name: string) {
+  /** `options` are settings of its session, as `postgres` takes them on its command line. */
+  constructor(url: string, name: string, options?: string) {
     this.#url = url;
     this.#name = name;
+    this.#options = options;
   }
 
   /** The connection. Throws `unavailable` when there is none to be had. */
@@ -41,6 +44,7 @@ export class SteadyConnection implements Queryable {
     const client = new pg.Client({
       connectionString: this.#url,
       application_name: this.#name,
+      ...(this.#options === undefined ? null : { options: this.#options }),
       connectionTimeoutMillis: connectMs,
       statement_timeout: statementMs,
       query_timeout: answerMs,
@@ -64,19 +68,24 @@ export class SteadyConnection implements Queryable {
   }
 
   /**
-   * Rows of a statement that changes nothing, or may be repeated; one at a time, in the order in which they are asked for.
-   * Throws what {@link postgresError} makes of a failure.
+   * Rows of a statement that changes nothing, or may be repeated; one at a time, in the order in which they are asked for;
+   * prepared when `name` is given. Throws what {@link postgresError} makes of a failure.
    */
-  rows<R extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<R[]> {
-    const rows = this.#before.then(() => this.#rows<R>(text, values));
+  rows<R extends pg.QueryResultRow>(text: string, values: readonly unknown[], name?: string): Promise<R[]> {
+    const rows = this.#before.then(() => this.#rows<R>(text, values, name));
     this.#before = rows.catch(() => {});
     return rows;
   }
 
-  async #rows<R extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<R[]> {
+  async #rows<R extends pg.QueryResultRow>(
+    text: string,
+    values: readonly unknown[],
+    name: string | undefined,
+  ): Promise<R[]> {
     const client = await this.ready();
     try {
-      return (await client.query<R>(text, [...values])).rows;
+      const query = { text, values: [...values] };
+      return (await client.query<R>(name === undefined ? query : { name, ...query })).rows;
     } catch (error) {
       if (isLost(error)) this.abandon(client);
       throw postgresError(error);

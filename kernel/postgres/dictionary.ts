@@ -23,6 +23,17 @@ export class Dictionary {
     return this.#orgs.get(name);
   }
 
+  orgName(code: number): string | undefined {
+    return this.#orgNames[code];
+  }
+
+  /** The code of an org that has one: it has events. */
+  codeOf(org: string): number {
+    const code = this.#orgs.get(org);
+    if (code === undefined) throw new Error(`org ${org} has no code: its events come first`);
+    return code;
+  }
+
   /** The names behind codes; undefined when one of them is not known here (yet). */
   namesOf(org: number, type: number): Names | undefined {
     const name = this.#orgNames[org];

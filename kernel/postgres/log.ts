@@ -5,12 +5,17 @@ import { AstraError } from '../errors.ts';
 import type { StoredEvent } from '../event.ts';
 import type {
   ActorRange,
+  ActorsRead,
   CommitOutcome,
   CommitPart,
+  DueActor,
+  DueWithin,
   Log,
   LogMeta,
+  OtherVersions,
   RememberedCommand,
   ShardRow,
+  SnapshotPart,
   SubjectKey,
 } from '../log.ts';
 import { SystemRandom } from '../random.ts';
@@ -27,15 +32,18 @@ import { isConflict, isLost, isMissingPartition, postgresError } from './postgre
 import { readActors } from './read-actors.ts';
 import { readShard } from './read-shard.ts';
 import { type ShardRecord, shardColumns, toShards } from './shard-row.ts';
+import { dueActors, snapshotsWholeTo, writeSnapshots } from './snapshots.ts';
 import { keysById, subjectKeys } from './subject-keys.ts';
 
 /**
- * The event store on Postgres. One connection commits (its statement is prepared once) and settles, one keeps leases, and a
- * small pool reads: a long read never delays a commit, and a long commit never costs a lease. Each comes back by itself.
+ * The event store on Postgres. One connection commits (its statement is prepared once) and settles, one keeps leases, one writes
+ * snapshots, and a small pool reads: a long read never delays a commit, and a long commit never costs a lease. Each comes back
+ * by itself.
  */
 export class PostgresLog implements Log {
   readonly #commits: SteadyConnection;
   readonly #leases: SteadyConnection;
+  readonly #snapshots: SteadyConnection;
   readonly #reads: ReadPool;
   readonly #dictionary = new Dictionary();
   readonly #partitions: Partitions;
@@ -44,6 +52,8 @@ export class PostgresLog implements Log {
   constructor(url: string, name: string) {
     this.#commits = new SteadyConnection(url, `${name}-commit`);
     this.#leases = new SteadyConnection(url, `${name}-lease`);
+    // They need no flush of their own: what is committed later, such as a shard's `flushed_seq`, is flushed behind them.
+    this.#snapshots = new SteadyConnection(url, `${name}-snapshot`, '-c synchronous_commit=off');
     this.#reads = new ReadPool(url, `${name}-read`);
     this.#partitions = new Partitions(this.#reads);
   }
@@ -128,8 +138,20 @@ export class PostgresLog implements Log {
     return readShard(this.#reads, this.#dictionary, of, after, upTo);
   }
 
-  readActors(of: Shard, actors: readonly ActorRange[]): Promise<readonly StoredEvent[]> {
+  readActors(of: Shard, actors: readonly ActorRange[]): Promise<ActorsRead> {
     return readActors(this.#reads, this.#dictionary, of, actors);
+  }
+
+  writeSnapshots(part: SnapshotPart): Promise<'written' | 'fenced' | 'deleted'> {
+    return writeSnapshots(this.#snapshots, this.#dictionary, part);
+  }
+
+  snapshotsWholeTo(of: Shard): Promise<Seq | undefined> {
+    return snapshotsWholeTo(this.#reads, of);
+  }
+
+  dueActors(of: Shard, which: DueWithin | OtherVersions): Promise<readonly DueActor[]> {
+    return dueActors(this.#reads, this.#dictionary, of, which);
   }
 
   findCommands(of: Shard, commandIds: readonly string[]): Promise<readonly RememberedCommand[]> {
@@ -167,7 +189,7 @@ export class PostgresLog implements Log {
 
   async close(): Promise<void> {
     await this.#partitions.settled();
-    await Promise.all([this.#commits.close(), this.#leases.close(), this.#reads.close()]);
+    await Promise.all([this.#commits, this.#leases, this.#snapshots, this.#reads].map((one) => one.close()));
   }
 }
 

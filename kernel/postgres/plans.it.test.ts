@@ -6,6 +6,7 @@ import { ofActorText, ofLogText } from './history.ts';
 import { migrate } from './index.ts';
 import { readActorsText } from './read-actors.ts';
 import { readShardText } from './read-shard.ts';
+import { dueWithinText, writeSnapshotsText } from './snapshots.ts';
 
 /** Each hot statement, as it is planned once and for all parameters: on tables large enough for a bad plan to show. */
 describe('plans of the hot statements', () => {
@@ -26,6 +27,10 @@ describe('plans of the hot statements', () => {
        select n % 64, n::text, 'f', 'default', 'goal', 'gl_0', n, extract(epoch from now()) * 1000000 + 86400000000::int8 * (n % 8)
        from generate_series(1, 40000) n`,
     );
+    await database.query(
+      `insert into snapshots (shard, org, actor_type, actor_id, seq, version, behavior_version, due, state)
+       select n % 64, 1, 'goal', sha256(int4send(n)), n, 1, 1, n, '' from generate_series(1, 40000) n`,
+    );
     await database.query('analyze');
   });
   afterAll(() => database?.drop());
@@ -44,7 +49,22 @@ describe('plans of the hot statements', () => {
   it('reading actors takes each range from the index of actors', async () => {
     const found = await plan(readActorsText);
     expect(found).toMatch(/using events_1_actor|on events_1_actor/);
-    expect(found).not.toMatch(/Seq Scan|_pk/);
+    expect(found).not.toMatch(/Seq Scan|events_\d_pk/);
+  });
+
+  it('reading actors takes each snapshot from the primary key', async () => {
+    expect(await plan(readActorsText)).toMatch(/Index Scan using snapshots_pk/);
+  });
+
+  it('what is due is a range of its index, in order', async () => {
+    const found = await plan(dueWithinText);
+    expect(found).toMatch(/Index Scan using snapshots_due/);
+    expect(found).not.toMatch(/Seq Scan|Sort\b/);
+  });
+
+  it('writing snapshots finds every row by its key', async () => {
+    const found = await plan(writeSnapshotsText);
+    expect(found).not.toMatch(/Seq Scan on snapshots/);
   });
 
   it('a history takes versions from the index of actors, in order', async () => {

@@ -3,6 +3,7 @@ import { epoch, generation, micros, type Seq, type Shard, seq, shard } from '../
 import { genesisHash } from '../hash.ts';
 import type { CommitPart, Log, ShardRow } from '../log.ts';
 import { Chain, collect, drafts, positions } from './chain.ts';
+import { snapshotContract } from './snapshot.contract.ts';
 import { until } from './until.ts';
 
 /** One event store, empty, and how to look at it as another process does. */
@@ -379,21 +380,21 @@ export function logContract(open: () => Promise<LogWorld>): void {
             shard(3),
             ranges.map((range) => ({ org: 'default', ...range })),
           )
-        ).map(({ seq }) => seq);
+        ).events.map(({ seq }) => seq);
       expect(await seqs({ key: key(1), family: true })).toEqual([1, 2, 4, 6, 8]);
       expect(await seqs({ key: key(1), family: false })).toEqual([1, 6]);
       expect(await seqs({ key: key(1, 'a'), family: false })).toEqual([2]);
       expect(await seqs({ key: key(2), family: true }, { key: key(0), family: true })).toEqual([3, 5, 7]);
       expect(await seqs({ key: key(9), family: true })).toEqual([]);
       expect(await seqs()).toEqual([]);
-      expect(await log.readActors(shard(4), [{ org: 'default', key: key(1), family: true }])).toEqual([]);
+      expect((await log.readActors(shard(4), [{ org: 'default', key: key(1), family: true }])).events).toEqual([]);
     });
 
     it('keeps orgs apart, whatever their keys (I10)', async () => {
       const chain = await claimed(3);
       await write(chain, chain.part(['one', 'two', 'one'].map((org) => ({ org, actorKey: key(1) }))));
       const of = async (org: string): Promise<number[]> =>
-        (await log.readActors(shard(3), [{ org, key: key(1), family: true }])).map(({ seq }) => seq);
+        (await log.readActors(shard(3), [{ org, key: key(1), family: true }])).events.map(({ seq }) => seq);
       expect(await of('one')).toEqual([1, 3]);
       expect(await of('two')).toEqual([2]);
       expect(await of('three')).toEqual([]);
@@ -406,9 +407,9 @@ export function logContract(open: () => Promise<LogWorld>): void {
         chain.part([key(255), key(255, 'x'), Buffer.alloc(16, 255)].map((actorKey) => ({ actorKey }))),
       );
       const found = await log.readActors(shard(3), [{ org: 'default', key: key(255), family: true }]);
-      expect(positions(found)).toEqual(['3:1', '3:2']);
+      expect(positions(found.events)).toEqual(['3:1', '3:2']);
       const ones = { org: 'default', key: Buffer.alloc(16, 255), family: true };
-      expect(positions(await log.readActors(shard(3), [ones]))).toEqual(['3:3']);
+      expect(positions((await log.readActors(shard(3), [ones])).events)).toEqual(['3:3']);
     });
   });
 
@@ -485,6 +486,8 @@ export function logContract(open: () => Promise<LogWorld>): void {
       expect((await log.keysById([])).size).toBe(0);
     });
   });
+
+  snapshotContract(() => world);
 
   it('continues under a new owner where the last one ended', async () => {
     const before = await claimed(3);
