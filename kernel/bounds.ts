@@ -39,10 +39,12 @@ export const uncommittedBytesMax = 16 * 1024 * 1024;
 export const uncommittedUnitsMax = 16_384;
 /** Inputs that one shard decides before it lets the others go on: a few milliseconds. */
 export const turnInputsMax = 256;
-/** Actors and families without open work that one shard keeps in memory. */
-export const idleActorsMax = 4096;
-/** How long an ended family stays in memory for what comes late. */
-export const endedFamilyMs = 10_000;
+/** Actors and families that one shard keeps in memory before those that rest leave it early, and before open ones are written early. */
+export const restingActorsMax = 4096;
+/** How long an ended family stays in memory for what comes late, and an open one that waits for a time only, once it is written. */
+export const restMs = 10_000;
+/** How long an idle actor stays in memory for its next command. */
+export const idleActorMs = 60_000;
 /** Keyed commands that are looked up in memory before the table is asked: more than a shard can have uncommitted. */
 export const recentCommandsMax = 32_768;
 
@@ -69,6 +71,23 @@ export const backoffMaxMs = 30_000;
 export const deferredCommandsMax = 1000;
 /** Bytes of them: one event lets all of them go. */
 export const deferredBytesMax = 512 * 1024;
+
+// — Snapshots —
+
+/** An open actor's events wait this long for a snapshot: what ends sooner costs none. A family of a thousand members waits twice as long, and so on. */
+export const snapshotAfterMs = 30_000;
+/** Events of an idle actor that its next load would have to fold, before a snapshot spares them. */
+export const snapshotEventsMin = 64;
+/** The same for one that is busy, so that it is written seldom. */
+export const busySnapshotEventsMin = 1024;
+/** Actors whose state is encoded and written at once: a millisecond or two of the loop. */
+export const snapshotActorsMax = 64;
+/** Bytes of them, but for the last one. */
+export const snapshotBytesMax = 256 * 1024;
+/** Keys of subjects that one snapshot is sealed with; a state that more have come into is folded anew each time. */
+export const snapshotKeysMax = 16;
+/** Events past which a shard notes again how far its snapshots are whole, when nothing else is to be written: what a recovery replays at most in vain. */
+export const wholeToLagEvents = 4096;
 
 // — Group commit —
 
@@ -114,6 +133,18 @@ export const unconfirmedEffectsMax = 65_536;
 
 /** Resolution of the timing wheel. */
 export const timerTickMs = 4;
+/** How far ahead the timers of actors that are not in memory are known. */
+export const timersAheadMs = 3_600_000;
+/** Their list is made longer when it has become this much shorter. */
+export const timersExtendMs = 600_000;
+/** They are listed by slots of this length. */
+export const agendaSlotMs = 10_000;
+/** A slot is loaded this long before it begins. */
+export const wakeAheadMs = 5000;
+/** An actor that is due sooner than this stays in memory. */
+export const restAheadMs = 60_000;
+/** Actors that are loaded in one query. */
+export const loadActorsMax = 256;
 
 // — Dispatch and liveness —
 

@@ -1,20 +1,20 @@
-import { type Address, addressKey, headId, keyBytes, memberKey } from './address.ts';
-import { idleActorsMax } from './bounds.ts';
+import { type Address, addressKey, headId, memberKey } from './address.ts';
 import type { Shard } from './brand.ts';
-import { kidsOfBody, openEvent } from './codec.ts';
+import { kidsOfBody, kidsOfState, openEvent } from './codec.ts';
 import { AstraError } from './errors.ts';
 import type { StoredEvent } from './event.ts';
 import { Live, stampedOf } from './live.ts';
 import type { ActorRange, Log, SubjectKey } from './log.ts';
 import type { Registry } from './registry.ts';
+import { restore, snapshotVersion } from './snapshot.ts';
 import { type SupervisionState, supervisionType } from './supervision.ts';
 
 /** Keys of subjects, as far as this process has met them; the oldest leave first. */
 const keysMax = 10_000;
 
 /**
- * The actors of one shard that are in memory, by head. Cold ones are loaded by folding their events, a whole window of
- * them in one query; idle ones leave when they are old or too many (their state is in the log).
+ * The actors of one shard that are in memory, by head. Cold ones are loaded by folding the events behind their snapshots, a
+ * whole window of them in one query.
  */
 export class ActorCache {
   readonly #shard: Shard;
@@ -23,11 +23,21 @@ export class ActorCache {
   /** In order of last use, for those that were moved to the end when used. */
   readonly #heads = new Map<string, Live>();
   readonly #keys = new Map<string, SubjectKey>();
+  readonly #loaded: (head: Live) => void;
+  /** By name: heads that are being loaded. */
+  readonly #loading = new Map<string, Promise<void>>();
 
-  constructor(shard: Shard, log: Pick<Log, 'readActors' | 'keysById' | 'subjectKeys'>, registry: Registry) {
+  /** `loaded` is told of every head that came from the log and exists. */
+  constructor(
+    shard: Shard,
+    log: Pick<Log, 'readActors' | 'keysById' | 'subjectKeys'>,
+    registry: Registry,
+    loaded: (head: Live) => void = () => {},
+  ) {
     this.#shard = shard;
     this.#log = log;
     this.#registry = registry;
+    this.#loaded = loaded;
   }
 
   /** Those whose supervision holds them back, by name, with who watches over them. */
@@ -72,30 +82,77 @@ export class ActorCache {
 
   /** Loads those of these actors that are not in memory, with their families, in one round trip. */
   async load(addresses: readonly Address[], monotonicMs: number): Promise<void> {
-    const ranges = new Map<string, ActorRange>();
-    const fresh: Live[] = [];
+    const fresh = new Map<string, Live>();
+    const others: Promise<void>[] = [];
     for (const address of addresses) {
       const at = this.#headAddress(address);
       const name = addressKey(at);
-      if (this.#heads.has(name) || ranges.has(name)) continue;
-      const behavior = this.#registry.behavior(at.type);
-      if (!behavior) throw unknownType(at.type);
-      const live = new Live(at, behavior);
-      live.usedAt = monotonicMs;
-      fresh.push(live);
-      ranges.set(name, { org: at.org, key: keyBytes(at.id), family: behavior.family !== undefined });
+      if (this.#heads.has(name) || fresh.has(name)) continue;
+      const loading = this.#loading.get(name);
+      if (loading) others.push(loading);
+      else {
+        const behavior = this.#registry.behavior(at.type);
+        if (!behavior) throw unknownType(at.type);
+        fresh.set(name, new Live(at, behavior));
+      }
     }
-    if (fresh.length === 0) return;
-    const { events } = await this.#log.readActors(this.#shard, [...ranges.values()]);
-    await this.learnKeys(events);
-    for (const live of fresh) this.#heads.set(live.name, live);
+    if (fresh.size > 0) {
+      const loading = this.#read([...fresh.values()], monotonicMs);
+      for (const name of fresh.keys()) this.#loading.set(name, loading);
+      others.push(
+        loading.finally(() => {
+          for (const name of fresh.keys()) this.#loading.delete(name);
+        }),
+      );
+    }
+    await Promise.all(others);
+  }
+
+  /** Folds actors that are not in memory, and has them there when all of them are folded. */
+  async #read(fresh: readonly Live[], monotonicMs: number): Promise<void> {
+    const anew = await this.#readFrom(fresh, monotonicMs, true);
+    if (anew.length > 0) await this.#readFrom(anew, monotonicMs, false);
+  }
+
+  /** Returns those whose snapshot cannot be read: they have to be folded from their first event. */
+  async #readFrom(fresh: readonly Live[], monotonicMs: number, fromSnapshots: boolean): Promise<readonly Live[]> {
+    const ranges = fresh.map(({ address: { org, type }, key, behavior }): ActorRange => {
+      const range = { org, key, family: behavior.family !== undefined };
+      return fromSnapshots
+        ? { ...range, snapshot: { actorType: type, behaviorVersion: snapshotVersion(behavior) } }
+        : range;
+    });
+    const { snapshots, events } = await this.#log.readActors(this.#shard, ranges);
+    await this.learnKids([
+      ...snapshots.flatMap(({ state }) => kidsOfState(state)),
+      ...events.flatMap(({ body }) => kidsOfBody(body)),
+    ]);
+    const byKey = new Map(fresh.map((live) => [this.#keyOf(live.address.org, live.behavior.type, live.key), live]));
+    const anew = new Set<Live>();
+    for (const snapshot of snapshots) {
+      const live = byKey.get(this.#keyOf(snapshot.org, snapshot.actorType, snapshot.actorKey)) as Live;
+      if (!restore(live, snapshot, this.key)) anew.add(live);
+    }
+    const whole = fresh.filter((live) => !anew.has(live));
+    for (const live of whole) {
+      live.usedAt = monotonicMs;
+      this.#heads.set(live.name, live);
+    }
     try {
-      for (const stored of events) this.fold(stored);
+      for (const stored of events)
+        if (!anew.has(byKey.get(this.#keyOf(stored.org, stored.actorType, stored.actorKey)) as Live)) this.fold(stored);
     } catch (error) {
       // Nobody decides on what is folded in part.
-      for (const live of fresh) this.#heads.delete(live.name);
+      for (const live of whole) this.#heads.delete(live.name);
       throw error;
     }
+    for (const live of whole) if (live.exists) this.#loaded(live);
+    return [...anew];
+  }
+
+  /** One text for the head of an actor as the store names it. */
+  #keyOf(org: string, type: string, key: Buffer): string {
+    return `${org}/${this.#registry.head(type)?.type ?? type}/${key.toString('hex', 0, 16)}`;
   }
 
   /** Folds one stored event into its actor, creating the actor in memory when it is its first. */
@@ -109,6 +166,7 @@ export class ActorCache {
         'version_gap',
         `expected version ${actor.version + 1} of ${actor.name}, found ${record.version} at ${stored.shard}:${stored.seq}`,
       );
+    if (record.kid !== undefined && this.#keys.has(record.kid)) actor.addKid(record.kid);
     actor.fold({ ...stampedOf(record), actor: actor.address });
     if (actor.behavior.type === supervisionType) this.supervise(actor);
     return actor;
@@ -124,21 +182,6 @@ export class ActorCache {
     head.usedAt = monotonicMs;
     this.#heads.delete(head.name);
     this.#heads.set(head.name, head);
-  }
-
-  /** Heads that may leave memory: idle, wholly committed, and ended long enough ago or beyond the bound. */
-  evictable(committedSeq: number, monotonicMs: number, endedMs: number): readonly Live[] {
-    const out: Live[] = [];
-    let excess = this.#heads.size - idleActorsMax;
-    for (const head of this.#heads.values()) {
-      if (!head.idle || head.lastSeq > committedSeq) continue;
-      const old = monotonicMs - head.usedAt > endedMs;
-      if ((head.members && old) || (!head.exists && old) || (excess > 0 && old)) {
-        out.push(head);
-        excess--;
-      }
-    }
-    return out;
   }
 
   /** Fetches the keys that these events need and that are not known yet. */

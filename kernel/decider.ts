@@ -233,6 +233,8 @@ export class Decider {
     // What the actor says itself goes out under its own subject: that key is needed too.
     const own = live.subject ?? subject;
     if (known && cache.subjectKey(org, own)) return { key: known, nonce };
+    // It stays in memory while the keys are fetched.
+    cache.touch(live, this.#parts.clock.monotonicMs());
     return Promise.all([cache.learnSubject(org, subject), cache.learnSubject(org, own)]).then(([key]) => ({
       key,
       nonce,
@@ -251,6 +253,7 @@ export class Decider {
   ): void {
     const { envelope, answer } = message;
     if (decision.events.length > 0) this.#parts.cache.touch(live, this.#parts.clock.monotonicMs());
+    if (sealer) live.addKid(sealer.key.kid);
     let delegated = false;
     let first = true;
     for (const fact of decision.events) {

@@ -1,4 +1,5 @@
 import type { Address } from './address.ts';
+import { Background } from './background.ts';
 import type { Behavior } from './behavior.ts';
 import { busRetryMs, headsMs, inspectMs, offerRetryMs, purgeMs, statsMs, stopMs, timerTickMs } from './bounds.ts';
 import type { Shard } from './brand.ts';
@@ -78,6 +79,7 @@ class KernelProcess implements Kernel {
   readonly #options: KernelOptions;
   readonly #registry: Registry;
   readonly #wheel: TimerWheel;
+  readonly #background = new Background((cause) => this.#trouble('snapshots wait to be written', cause));
   readonly #liveness: Liveness;
   readonly #dispatcher: Dispatcher;
   readonly #writer: Writer;
@@ -245,6 +247,7 @@ class KernelProcess implements Kernel {
       clock,
       random,
       wheel: this.#wheel,
+      background: this.#background,
       board: {
         changed: (live, was, is) => {
           this.#liveness.changed(live, was, is);
@@ -302,6 +305,7 @@ class KernelProcess implements Kernel {
     await this.#commitRest();
     await this.#ownership.end();
     this.#wheel.stop();
+    this.#background.stop();
     await left;
   }
 

@@ -1,4 +1,5 @@
 import type { Address } from './address.ts';
+import type { Background } from './background.ts';
 import type { WorkRoute } from './behavior.ts';
 import type { Generation, Shard } from './brand.ts';
 import type { Bus } from './bus.ts';
@@ -27,6 +28,7 @@ export interface Kit {
   readonly board: WorkBoard;
   readonly trials: Trials;
   readonly load: Load;
+  readonly background: Background;
   readonly idempotencyDays: number;
   /** The live workers of an org that may take work of this route; undefined while nobody can know. */
   readonly serving: (org: string, route: WorkRoute) => readonly string[] | undefined;

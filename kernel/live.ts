@@ -31,6 +31,17 @@ export class Live {
   /** Monotonic milliseconds of its last use. */
   usedAt = 0;
 
+  // — Of a head, for itself and its members —
+
+  /** Its snapshot in the store: what it holds, and whether it is due at all. */
+  kept: { readonly seq: number; readonly version: number; readonly due: boolean } | undefined;
+  /** Seq of its first event that is in no snapshot; 0 when all are. */
+  unkeptSeq = 0;
+  /** Since when there is one, in monotonic milliseconds, as the sweeps have seen it. */
+  unkeptSinceMs = 0;
+  /** The keys that what is personal in its state was sealed with. */
+  kids: Set<string> | undefined;
+
   constructor(address: Address, behavior: Behavior, head?: Live) {
     this.address = address;
     this.name = addressKey(address);
@@ -63,6 +74,13 @@ export class Live {
     return new Live(address, family.member, this);
   }
 
+  /** What is sealed with this key has come into its state, or its head's. */
+  addKid(kid: string): void {
+    const of = this.head ?? this;
+    of.kids ??= new Set();
+    of.kids.add(kid);
+  }
+
   /** Folds one event of this very actor into it, and into its head. */
   fold(event: Stamped<Fact>): void {
     this.state = this.behavior.evolve(this.state, event);
@@ -70,6 +88,8 @@ export class Live {
     this.lastSeq = event.seq;
     if (this.firstSeq === 0) this.firstSeq = event.seq;
     const head = this.head;
+    const keeping = head ?? this;
+    if (keeping.unkeptSeq === 0) keeping.unkeptSeq = event.seq;
     if (head) {
       const family = head.behavior.family;
       const key = memberKey(this.address.id) as string;

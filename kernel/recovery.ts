@@ -1,4 +1,5 @@
 import { type Address, addressKey, headId, idOf } from './address.ts';
+import { loadActorsMax } from './bounds.ts';
 import { type Seq, type Shard, seq } from './brand.ts';
 import type { ActorCache } from './cache.ts';
 import { type ReadEnvelope, readEnvelope, sealedEffects } from './codec.ts';
@@ -6,12 +7,10 @@ import type { StoredEvent } from './event.ts';
 import type { Log, ShardRow } from './log.ts';
 import type { Registry } from './registry.ts';
 
-/** Actors that are loaded in one query. */
-const loadChunk = 256;
-
 /**
- * Recovery of a shard: replays the tail past `flushedSeq`, so that everything with open work is in memory again (its
- * timers, its offers, its attempts). What began earlier is loaded whole; what has ended meanwhile is left in the log.
+ * Recovery of a shard: replays the tail past `flushedSeq`, so that whatever is open and in no snapshot is in memory again. What
+ * began earlier is loaded, from its snapshot where it has one; what has ended meanwhile is left in the log. Who is open and was
+ * not touched since is in a snapshot, and loaded by when it is due.
  */
 export async function recover(
   row: Pick<ShardRow, 'shard' | 'flushedSeq' | 'seq'>,
@@ -32,13 +31,18 @@ export async function recover(
       else cache.fold(stored).usedAt = monotonicMs;
     }
     // Whoever is touched again later counts as older, and is loaded whole at the end.
-    for (const live of cache.heads()) if (live.idle && live.members) cache.forget(live);
+    forgetEnded(cache);
   }
   const rest = [...older.values()];
-  for (let i = 0; i < rest.length; i += loadChunk) {
-    await cache.load(rest.slice(i, i + loadChunk), monotonicMs);
-    for (const live of cache.heads()) if (live.idle && live.members) cache.forget(live);
+  for (let i = 0; i < rest.length; i += loadActorsMax) {
+    await cache.load(rest.slice(i, i + loadActorsMax), monotonicMs);
+    forgetEnded(cache);
   }
+}
+
+/** One that still has a snapshot stays until that is gone. */
+function forgetEnded(cache: ActorCache): void {
+  for (const live of cache.heads()) if (live.idle && live.members && !live.kept) cache.forget(live);
 }
 
 function headOf(stored: StoredEvent, registry: Registry): Address {

@@ -34,6 +34,11 @@ export class Registry implements EventShapes {
     return this.#types.get(type)?.behavior;
   }
 
+  /** The behaviors of those that are no members of a family. */
+  *heads(): Generator<Behavior> {
+    for (const { behavior, head } of this.#types.values()) if (!head) yield behavior;
+  }
+
   /** The behavior of the head of a member type's family. */
   head(type: string): Behavior | undefined {
     return this.#types.get(type)?.head;

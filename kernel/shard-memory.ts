@@ -1,6 +1,6 @@
 import type { Address } from './address.ts';
 import type { Timer } from './behavior.ts';
-import { effectHeadroomBytes, endedFamilyMs } from './bounds.ts';
+import { effectHeadroomBytes } from './bounds.ts';
 import type { Seq, Shard } from './brand.ts';
 import { ActorCache } from './cache.ts';
 import { Decider } from './decider.ts';
@@ -9,14 +9,19 @@ import type { Kit } from './kit.ts';
 import type { Live } from './live.ts';
 import { offerOf } from './offer.ts';
 import { recover } from './recovery.ts';
+import { type Owned, ShardSnapshots } from './snapshots.ts';
 import type { Marks, Offer } from './unit.ts';
 import { register, unregister } from './wants.ts';
 
 export interface ShardMemoryParts {
   readonly shard: Shard;
   readonly kit: Kit;
+  /** What it is committed up to. */
+  readonly owned: Owned;
   /** A timer came due. */
   readonly fire: (live: Live, timer: Timer) => void;
+  /** It cannot be gone on with: it has to be folded anew. */
+  readonly failed: (error: unknown) => void;
 }
 
 /**
@@ -28,33 +33,49 @@ export class ShardMemory {
   cache: ActorCache;
   decider: Decider;
   feed: EventFeed;
+  #snapshots: ShardSnapshots;
+  /** Whoever comes into memory registers what it wants. */
+  #isRegistered = false;
 
   constructor(parts: ShardMemoryParts, committed: Marks, published: Seq) {
     this.#parts = parts;
     const { shard, kit } = parts;
     this.cache = new ActorCache(shard, kit.log, kit.registry);
+    this.#snapshots = this.#newSnapshots();
     this.decider = this.#newDecider(committed);
     this.feed = this.#newFeed(committed, published);
   }
 
-  /** Makes it anew and folds what is open into it. */
-  async fold(committed: Marks & { readonly flushedSeq: Seq }): Promise<void> {
+  /** Makes it anew and folds what is open into it. Returns the `flushedSeq` that this began at. */
+  async fold(committed: Marks & { readonly flushedSeq: Seq }): Promise<Seq> {
     const { shard, kit } = this.#parts;
     const { log, registry, clock } = kit;
-    this.cache = new ActorCache(shard, log, registry);
+    this.#snapshots.close();
+    const cache = new ActorCache(shard, log, registry, (head) => {
+      if (this.#isRegistered && this.cache === cache) this.#registerAll(head);
+    });
+    this.cache = cache;
+    this.#snapshots = this.#newSnapshots();
     this.decider = this.#newDecider(committed);
     const { published } = this.feed;
     this.feed.stop();
     this.feed = this.#newFeed(committed, published);
-    const { flushedSeq, seq } = committed;
-    await recover({ shard, flushedSeq, seq }, log, this.cache, registry, clock.monotonicMs());
+    const flushedSeq = await this.#snapshots.open(committed.flushedSeq);
+    await recover({ shard, flushedSeq, seq: committed.seq }, log, cache, registry, clock.monotonicMs());
+    await this.#snapshots.wakeAll();
+    return flushedSeq;
   }
 
-  /** Registers what the actors want: timers and work. */
+  /** Registers what the actors want, timers and work, and from now on those of everybody who is loaded. */
   register(): void {
+    this.#isRegistered = true;
+    for (const head of this.cache.heads()) this.#registerAll(head);
+  }
+
+  #registerAll(head: Live): void {
     const { kit, fire } = this.#parts;
     const { wheel, board, clock } = kit;
-    for (const live of this.#lives()) register(live, wheel, board, fire, () => clock.now());
+    for (const live of [head, ...(head.members?.values() ?? [])]) register(live, wheel, board, fire, () => clock.now());
   }
 
   /** Every attempt that is on offer. */
@@ -78,23 +99,15 @@ export class ShardMemory {
     if (cold.length > 0) return this.cache.load(cold, kit.clock.monotonicMs()).catch(() => {});
   }
 
-  /** Lets idle actors go. Returns the least seq that a recovery has to look at again. */
-  sweep(committed: Seq): number {
-    const { wheel, board, clock } = this.#parts.kit;
-    for (const head of this.cache.evictable(committed, clock.monotonicMs(), endedFamilyMs)) {
-      unregister(head, wheel, board);
-      this.cache.forget(head);
-    }
-    let least = committed + 1;
-    // I8: what has ended here alone, uncommitted, may never have ended.
-    for (const head of this.cache.heads())
-      if ((!head.idle || head.lastSeq > committed) && head.firstSeq > 0 && head.firstSeq < least) least = head.firstSeq;
-    return least;
+  /** Lets actors go that rest, and has others written. Returns the least seq that a recovery has to look at again. */
+  sweep(): number {
+    return this.#snapshots.sweep();
   }
 
   /** Takes back what its actors have registered. */
   unregister(): void {
     const { wheel, board } = this.#parts.kit;
+    this.#isRegistered = false;
     for (const head of this.cache.heads()) unregister(head, wheel, board);
   }
 
@@ -103,6 +116,16 @@ export class ShardMemory {
       yield head;
       yield* head.members?.values() ?? [];
     }
+  }
+
+  #newSnapshots(): ShardSnapshots {
+    const { shard, kit, owned, failed } = this.#parts;
+    const { cache } = this;
+    const leave = (head: Live): void => {
+      unregister(head, kit.wheel, kit.board);
+      cache.forget(head);
+    };
+    return new ShardSnapshots({ shard, kit, cache, owned, leave, failed });
   }
 
   #newDecider(committed: Marks): Decider {

@@ -65,7 +65,8 @@ export class ShardRuntime {
     this.#inputs = new ShardInputs(this.#intake);
     this.outgoing = new Outgoing(row.shard, kit.bus, kit.log, kit.clock);
     const fire = (live: Live, timer: Timer): void => this.#fire(live, timer);
-    this.#memory = new ShardMemory({ shard: row.shard, kit, fire }, this.committed, row.evtSeq);
+    const failed = (error: unknown): void => this.#failed(error);
+    this.#memory = new ShardMemory({ shard: row.shard, kit, owned: this, fire, failed }, this.committed, row.evtSeq);
     const note: CarefulParts['note'] = (...trial) => this.#note(...trial);
     this.careful = new Careful(row.probation, { ...kit, poisoned: this.#poisoned, note });
     this.#making = new InputUnits(row.shard, this.#memory, this.#poisoned, this.careful);
@@ -133,8 +134,9 @@ export class ShardRuntime {
   async #fold(): Promise<void> {
     // I7: a lane of another generation goes on at the beginning of this one; its sequences say nothing here.
     if (this.committed.lane.generation !== this.#kit.generation()) this.#turnLane();
-    await this.#memory.fold(this.committed);
+    const flushedSeq = await this.#memory.fold(this.committed);
     if (this.stopped) return;
+    this.committed = { ...this.committed, flushedSeq };
     this.#memory.register();
     this.#offerAgain();
   }
@@ -429,13 +431,12 @@ export class ShardRuntime {
 
   // — Housekeeping, every second —
 
-  /** Idle actors leave memory; what no recovery has to look at any more moves `flushedSeq` on. */
+  /** Who rests leaves memory; what no recovery has to look at any more moves `flushedSeq` on. */
   sweep(): void {
     if (this.#state !== 'running') return;
-    const { seq: upTo, flushedSeq } = this.committed;
-    const least = this.#memory.sweep(upTo);
+    const least = this.#memory.sweep();
     this.careful.look(this.isOpen, !this.#quiet || this.#inputs.has(false));
-    if (least - 1 > flushedSeq) this.committed = { ...this.committed, flushedSeq: seq(least - 1) };
+    if (least - 1 > this.committed.flushedSeq) this.committed = { ...this.committed, flushedSeq: seq(least - 1) };
   }
 
   /** Has the bus forget what lane and channels hold and nobody needs any more. */

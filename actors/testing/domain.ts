@@ -6,6 +6,7 @@ import { DecisionContext } from '../../kernel/decide-context.ts';
 import type { Envelope, Json, Reply } from '../../kernel/envelope.ts';
 import { Live } from '../../kernel/live.ts';
 import { Registry } from '../../kernel/registry.ts';
+import { restore, snapshotOf } from '../../kernel/snapshot.ts';
 import { behaviors } from '../index.ts';
 
 /** Which of `count` waiting messages is delivered next. */
@@ -134,12 +135,28 @@ export class Domain {
     this.now = plusMs(this.now, ms);
   }
 
-  /** Folds the events again, as they are read back from a log: another domain in the same state (I5). */
-  replayed(): Domain {
+  /**
+   * Folds the events again, as they are read back from a log: another domain in the same state (I5). Behind an event that
+   * `isKept` names, its family goes into a snapshot and comes back from there.
+   */
+  replayed(isKept: (event: Stamped<Fact>) => boolean = () => false): Domain {
     const again = new Domain();
-    for (const event of this.events)
-      again.find(event.actor).fold({ ...event, data: unpack(pack(event.data)) as object });
+    for (const event of this.events) {
+      const live = again.find(event.actor);
+      live.fold({ ...event, data: unpack(pack(event.data)) as object });
+      if (isKept(event)) again.#keep(live.head ?? live);
+    }
     return again;
+  }
+
+  #keep(head: Live): void {
+    const none = (): never => {
+      throw new Error('nothing was sealed');
+    };
+    const back = new Live(head.address, head.behavior);
+    if (!restore(back, snapshotOf(head, this.now, none, none), none))
+      throw new Error(`${head.name} cannot be read back`);
+    this.#heads.set(head.name, back);
   }
 
   /** Decides a message and what it causes within its family; what it causes elsewhere is on its way then. */
