@@ -5,6 +5,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   append: async () => (await import('./append.ts')).append,
   tasks: async () => (await import('./tasks.ts')).tasks,
   recover: async () => (await import('./recover.ts')).recover,
+  timers: async () => (await import('./timers.ts')).timers,
 };
 
 const [name, ...rest] = process.argv.slice(2);
