@@ -5,7 +5,7 @@ export type Job = () => Promise<boolean>;
 
 /**
  * What a kernel process does behind the hot path: one part of one job at a time, each in a turn of the loop of its own, so that
- * whatever waits there goes first. A job that fails is told of, and done when it is next asked for.
+ * whatever waits there goes first. When one fails, that is told once, and all wait until they are asked for again.
  */
 export class Background {
   readonly #jobs = new Set<Job>();
@@ -37,6 +37,7 @@ export class Background {
         // Behind all that wait.
         if (await job()) this.#jobs.add(job);
       } catch (cause) {
+        this.#jobs.clear();
         if (!this.#stopped) this.#onFailed(cause);
       }
     }

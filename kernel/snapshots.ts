@@ -12,6 +12,7 @@ import {
 } from './bounds.ts';
 import { type Epoch, type Micros, micros, plusMs, type Seq, type Shard, seq } from './brand.ts';
 import type { ActorCache } from './cache.ts';
+import { isPassing } from './contained.ts';
 import { AstraError } from './errors.ts';
 import { encodeId } from './ids.ts';
 import type { Kit } from './kit.ts';
@@ -28,7 +29,7 @@ export interface Owned {
 
 export interface SnapshotsParts {
   readonly shard: Shard;
-  readonly kit: Pick<Kit, 'log' | 'registry' | 'clock' | 'random' | 'background'>;
+  readonly kit: Pick<Kit, 'log' | 'registry' | 'clock' | 'random' | 'background' | 'onTrouble'>;
   readonly cache: ActorCache;
   readonly owned: Owned;
   /** A head leaves memory: what it has registered is taken back. */
@@ -145,9 +146,9 @@ export class ShardSnapshots {
       await this.#load(due);
       await this.#wakeOutdated();
     } catch (cause) {
-      // They are due all the same: loaded with the next sweep, unless memory is folded anew.
+      // They are due all the same: loaded with the next sweep.
       for (const address of due) if (!cache.find(address)) this.#agenda.addActor(address, kit.clock.now());
-      if (!this.#closed && !(cause instanceof AstraError && cause.kind === 'unavailable')) this.#parts.failed(cause);
+      if (!isPassing(cause)) kit.onTrouble(`shard ${this.#parts.shard}: who is due could not be loaded`, cause);
     }
     this.#waking = false;
   }
@@ -174,8 +175,27 @@ export class ShardSnapshots {
 
   async #load(addresses: readonly Address[]): Promise<void> {
     const { kit, cache } = this.#parts;
-    for (let from = 0; from < addresses.length && !this.#closed; from += loadActorsMax)
-      await cache.load(addresses.slice(from, from + loadActorsMax), kit.clock.monotonicMs());
+    for (let from = 0; from < addresses.length && !this.#closed; from += loadActorsMax) {
+      const part = addresses.slice(from, from + loadActorsMax);
+      try {
+        await cache.load(part, kit.clock.monotonicMs());
+      } catch (cause) {
+        if (isPassing(cause)) throw cause;
+        await this.#loadEach(part);
+      }
+    }
+  }
+
+  /** One of them cannot be folded: it stays out of memory, its commands are parked, and the others are loaded all the same. */
+  async #loadEach(addresses: readonly Address[]): Promise<void> {
+    const { kit, cache } = this.#parts;
+    for (const address of addresses)
+      try {
+        await cache.load([address], kit.clock.monotonicMs());
+      } catch (cause) {
+        if (isPassing(cause)) throw cause;
+        kit.onTrouble(`${address.type} ${address.id} is due and cannot be folded`, cause);
+      }
   }
 
   /** Some of those whose snapshots are of other versions, while there is room in memory: they are folded, and written, anew. */

@@ -131,6 +131,8 @@ export const meanings: Readonly<Record<string, string>> = {
   server_not_runnable: 'The program of an embedded server cannot be run.',
   server_not_started: 'An embedded server did not start; the message is its own.',
   signalled: 'A signal ended the command; `details.signal` has it.',
+  snapshots_deleted:
+    'Somebody deleted the snapshots of a shard: it folds what is open from its log again, and writes them anew.',
   stream_full: 'A stream of NATS is at its bound.',
   subject_key_missing: 'The key for a subject’s personal data could not be made.',
   task_cancelled: 'A task that the goal needs was cancelled; `culprit` names it.',
