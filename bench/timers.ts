@@ -176,7 +176,8 @@ async function seed(log: Log, count: number, begin: Micros): Promise<void> {
     }
     const parts = chains.map((chain, i) => {
       const to = drafts[i] as EventDraft[];
-      return chain.part(to, { flushedSeq: seq(chain.row.seq + to.length) });
+      const last = seq(chain.row.seq + to.length);
+      return chain.part(to, { flushedSeq: last, evtSeq: last, unconfirmedSeq: seq(last + 1) });
     });
     await log.commit(parts);
     for (const [i, chain] of chains.entries()) {

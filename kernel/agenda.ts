@@ -6,6 +6,7 @@ import type { Registry } from './registry.ts';
 
 /** Bytes of an entry: u32 org, u16 actor type (both by their place in a list), 16 bytes of key. */
 const entryBytes = 22;
+const slotUs = agendaSlotMs * 1000;
 
 interface Slot {
   bytes: Buffer;
@@ -22,10 +23,14 @@ export class Agenda {
   readonly #slots = new Map<number, Slot>();
   readonly #orgs = new Names();
   readonly #types = new Names();
+  /** Shards begin their slots one after the other, so that they do not all load at once. */
+  readonly #offsetUs: number;
   #size = 0;
 
-  constructor(registry: Registry) {
+  /** `turn`: 0 ≤ turn < 1, the shard's among all. */
+  constructor(registry: Registry, turn = 0) {
     this.#registry = registry;
+    this.#offsetUs = Math.floor(turn * slotUs);
   }
 
   get size(): number {
@@ -33,7 +38,7 @@ export class Agenda {
   }
 
   add(org: string, actorType: string, key: Buffer, due: Micros): void {
-    const at = Math.floor(due / (agendaSlotMs * 1000));
+    const at = Math.floor((due + this.#offsetUs) / slotUs);
     let slot = this.#slots.get(at);
     if (!slot) {
       slot = { bytes: Buffer.allocUnsafeSlow(8 * entryBytes), used: 0 };
@@ -55,11 +60,21 @@ export class Agenda {
     this.add(org, type, keyBytes(id), due);
   }
 
+  /** Whether a slot has begun by then. */
+  isDue(by: Micros): boolean {
+    for (const at of this.#slots.keys()) if (this.#begin(at) <= by) return true;
+    return false;
+  }
+
+  #begin(at: number): number {
+    return at * slotUs - this.#offsetUs;
+  }
+
   /** Takes the actors of every slot that has begun by then. */
   take(by: Micros): readonly Address[] {
     const out: Address[] = [];
     for (const [at, slot] of this.#slots) {
-      if (at * agendaSlotMs * 1000 > by) continue;
+      if (this.#begin(at) > by) continue;
       this.#slots.delete(at);
       this.#size -= slot.used / entryBytes;
       for (let from = 0; from < slot.used; from += entryBytes) {

@@ -79,7 +79,9 @@ class KernelProcess implements Kernel {
   readonly #options: KernelOptions;
   readonly #registry: Registry;
   readonly #wheel: TimerWheel;
-  readonly #background = new Background((cause) => this.#trouble('snapshots wait to be written', cause));
+  readonly #background = new Background((cause) =>
+    this.#trouble('snapshots and timers ahead wait: they are tried again', cause),
+  );
   readonly #liveness: Liveness;
   readonly #dispatcher: Dispatcher;
   readonly #writer: Writer;

@@ -29,7 +29,7 @@ export interface Owned {
 
 export interface SnapshotsParts {
   readonly shard: Shard;
-  readonly kit: Pick<Kit, 'log' | 'registry' | 'clock' | 'random' | 'background' | 'onTrouble'>;
+  readonly kit: Pick<Kit, 'shards' | 'log' | 'registry' | 'clock' | 'random' | 'background' | 'onTrouble'>;
   readonly cache: ActorCache;
   readonly owned: Owned;
   /** A head leaves memory: what it has registered is taken back. */
@@ -62,12 +62,11 @@ export class ShardSnapshots {
   #captured: { readonly head: Live; readonly snapshot: StoredSnapshot }[] = [];
   /** Open actors whose snapshots are of other versions: loaded one part after the other, and written anew. */
   #outdated: Address[] | undefined;
-  #waking = false;
   #closed = false;
 
   constructor(parts: SnapshotsParts) {
     this.#parts = parts;
-    this.#agenda = new Agenda(parts.kit.registry);
+    this.#agenda = new Agenda(parts.kit.registry, parts.shard / parts.kit.shards);
   }
 
   /** How many actors out of memory are known to be due. */
@@ -123,8 +122,8 @@ export class ShardSnapshots {
       if (head.unkeptSeq > 0 && head.unkeptSeq < least && (!head.idle || head.lastSeq > committed))
         least = head.unkeptSeq;
     }
+    if (this.#hasToWake) kit.background.add(this.#wake);
     if (this.#hasToWrite) kit.background.add(this.#write);
-    if (!this.#waking) void this.#wake();
     return least;
   }
 
@@ -134,24 +133,31 @@ export class ShardSnapshots {
     if (due !== null && due <= this.#horizon) this.#agenda.addActor(head.address, due);
   }
 
-  // — Waking —
+  // — Waking, behind the hot path too —
 
-  async #wake(): Promise<void> {
+  get #isShort(): boolean {
+    return plusMs(this.#parts.kit.clock.now(), timersAheadMs - timersExtendMs) > this.#horizon;
+  }
+
+  get #hasToWake(): boolean {
+    return this.#isShort || this.#agenda.isDue(this.#soon()) || this.#outdated?.length !== 0;
+  }
+
+  readonly #wake = async (): Promise<boolean> => {
     const { kit, cache } = this.#parts;
-    this.#waking = true;
-    let due: readonly Address[] = [];
+    if (this.#closed) return false;
+    if (this.#isShort) await this.#extend(this.#horizon);
+    const due = this.#agenda.take(this.#soon());
     try {
-      if (plusMs(kit.clock.now(), timersAheadMs - timersExtendMs) > this.#horizon) await this.#extend(this.#horizon);
-      due = this.#agenda.take(this.#soon());
       await this.#load(due);
-      await this.#wakeOutdated();
     } catch (cause) {
       // They are due all the same: loaded with the next sweep.
       for (const address of due) if (!cache.find(address)) this.#agenda.addActor(address, kit.clock.now());
-      if (!isPassing(cause)) kit.onTrouble(`shard ${this.#parts.shard}: who is due could not be loaded`, cause);
+      throw cause;
     }
-    this.#waking = false;
-  }
+    await this.#wakeOutdated();
+    return false;
+  };
 
   #soon(): Micros {
     return plusMs(this.#parts.kit.clock.now(), wakeAheadMs);

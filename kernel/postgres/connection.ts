@@ -16,18 +16,18 @@ import { isLost, postgresError } from './postgres-error.ts';
 export class SteadyConnection implements Queryable {
   readonly #url: string;
   readonly #name: string;
-  readonly #options: string | undefined;
+  readonly #session: string | undefined;
   #client: pg.Client | undefined;
   #connecting: Promise<pg.Client> | undefined;
   #closed = false;
   /** Settles when the statement before is done. */
   #before: Promise<unknown> = Promise.resolve();
 
-  /** `options` are settings of its session, as `postgres` takes them on its command line. */
-  constructor(url: string, name: string, options?: string) {
+  /** `session` is run once on every connection, before its first use. */
+  constructor(url: string, name: string, session?: string) {
     this.#url = url;
     this.#name = name;
-    this.#options = options;
+    this.#session = session;
   }
 
   /** The connection. Throws `unavailable` when there is none to be had. */
@@ -44,7 +44,6 @@ export class SteadyConnection implements Queryable {
     const client = new pg.Client({
       connectionString: this.#url,
       application_name: this.#name,
-      ...(this.#options === undefined ? null : { options: this.#options }),
       connectionTimeoutMillis: connectMs,
       statement_timeout: statementMs,
       query_timeout: answerMs,
@@ -58,6 +57,7 @@ export class SteadyConnection implements Queryable {
     client.on('end', drop);
     try {
       await client.connect();
+      if (this.#session !== undefined) await client.query(this.#session);
     } catch (error) {
       client.end().catch(() => {});
       throw postgresError(error);

@@ -32,7 +32,7 @@ import { isConflict, isLost, isMissingPartition, postgresError } from './postgre
 import { readActors } from './read-actors.ts';
 import { readShard } from './read-shard.ts';
 import { type ShardRecord, shardColumns, toShards } from './shard-row.ts';
-import { dueActors, snapshotsWholeTo, writeSnapshots } from './snapshots.ts';
+import { dueActors, snapshotSession, snapshotsWholeTo, writeSnapshots } from './snapshots.ts';
 import { keysById, subjectKeys } from './subject-keys.ts';
 
 /**
@@ -52,8 +52,7 @@ export class PostgresLog implements Log {
   constructor(url: string, name: string) {
     this.#commits = new SteadyConnection(url, `${name}-commit`);
     this.#leases = new SteadyConnection(url, `${name}-lease`);
-    // They need no flush of their own: what is committed later, such as a shard's `flushed_seq`, is flushed behind them.
-    this.#snapshots = new SteadyConnection(url, `${name}-snapshot`, '-c synchronous_commit=off');
+    this.#snapshots = new SteadyConnection(url, `${name}-snapshot`, snapshotSession);
     this.#reads = new ReadPool(url, `${name}-read`);
     this.#partitions = new Partitions(this.#reads);
   }

@@ -11,6 +11,12 @@ import type { Dictionary, Queryable } from './dictionary.ts';
  */
 const wholeRow = `shard = $1 and org = 0 and actor_type = '' and actor_id = ''`;
 
+/**
+ * Snapshots need no flush of their own: what is committed later, such as a shard's `flushed_seq`, is flushed behind them. And what
+ * is deleted here is forgotten on purpose (migrations/0004).
+ */
+export const snapshotSession = `set synchronous_commit = off; set astra.snapshots = 'kept'`;
+
 /** What stands for "not due" in arrays: they have no nulls. */
 const never = 2 ** 53;
 
