@@ -1,12 +1,13 @@
 import { type Address, addressKey, headId, memberKey } from './address.ts';
 import type { Shard } from './brand.ts';
-import { kidsOfBody, kidsOfState, openEvent } from './codec.ts';
+import { kidsOfBody, openEvent } from './codec.ts';
 import { AstraError } from './errors.ts';
 import type { StoredEvent } from './event.ts';
 import { Live, stampedOf } from './live.ts';
 import type { ActorRange, Log, SubjectKey } from './log.ts';
 import type { Registry } from './registry.ts';
 import { restore, snapshotVersion } from './snapshot.ts';
+import { kidsOfState } from './state-codec.ts';
 import { type SupervisionState, supervisionType } from './supervision.ts';
 
 /** Keys of subjects, as far as this process has met them; the oldest leave first. */

@@ -1,9 +1,10 @@
 import type { Behavior } from './behavior.ts';
 import { snapshotKeysMax } from './bounds.ts';
 import { type Micros, micros, seq } from './brand.ts';
-import { decodeState, encodeState, type KeyLookup } from './codec.ts';
+import type { KeyLookup } from './codec.ts';
 import type { Live } from './live.ts';
 import type { StoredSnapshot } from './log.ts';
+import { decodeState, encodeState } from './state-codec.ts';
 
 /** An actor as its snapshot has it. */
 interface Folded {

@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { keyBytes } from './address.ts';
 import type { Shard } from './brand.ts';
+import type { StoredEvent } from './event.ts';
 import type { Kernel } from './kernel.ts';
 import { ManualClock } from './memory/clock.ts';
 import { box, testBehaviors } from './testing/behaviors.ts';
@@ -93,7 +95,8 @@ describe('an open actor that only waits', () => {
   it('is woken by a command too, and rings at its time all the same', async () => {
     await begin();
     await resting(a, longMs);
-    expect(await world.ask('open', a)).toMatchObject({ ok: true, replayed: true, data: { text: 'a' } });
+    const position = `${homeOf(a)}:${world.of(a)[0]?.seq}`;
+    expect(await world.ask('open', a)).toMatchObject({ ok: true, replayed: true, position, data: { text: 'a' } });
     clock.advance(longMs);
     await pass(2);
     await eventually(() => rangOf(a) === 1);
@@ -191,6 +194,45 @@ describe('a recovery', () => {
     await eventually(() => rangOf(a) === 1);
     await pass(5);
     expect(rangOf(a)).toBe(1);
+  });
+});
+
+describe('who is due', () => {
+  it('and cannot be folded stays out of memory, and keeps nobody else from it', async () => {
+    await begin();
+    for (const box of [a, b]) {
+      await world.ask('open', box, { text: 'a' });
+      await world.ask('wait', box, { ms: longMs });
+    }
+    await pass(60);
+    const { readActors } = world.log;
+    // What is stored of one of them does not follow from itself.
+    world.log.readActors = async (of, ranges) => {
+      const { snapshots, events } = await readActors.call(world.log, of, ranges);
+      const broken = snapshots.some(({ actorKey }) => actorKey.equals(keyBytes(a)));
+      return {
+        snapshots,
+        events: broken ? [...events, { ...(world.log.all(of)[0] as StoredEvent), version: 9 }] : events,
+      };
+    };
+    clock.advance(longMs);
+    await pass(3);
+    await eventually(() => rangOf(b) === 1);
+    expect(rangOf(a)).toBe(0);
+    expect(world.defects).toEqual([]);
+    expect(world.warnings.some((text) => text.includes(`box ${a} is due and cannot be folded`))).toBe(true);
+  });
+
+  it('is loaded although the store was away when it came to that', async () => {
+    await begin();
+    await resting(a, longMs);
+    world.log.up = false;
+    clock.advance(longMs);
+    await pass(3);
+    expect(rangOf(a)).toBe(0);
+    world.log.up = true;
+    await pass(3);
+    await eventually(() => rangOf(a) === 1);
   });
 });
 
