@@ -149,6 +149,8 @@ export interface Behavior<S = unknown, E extends Fact = Fact> {
   idle(state: S): boolean;
   /** The incarnation whose heartbeats prove that it lives, for actors that are watched (workers): `lost` and `returned` tell it. */
   presence?(state: S): string | undefined;
+  /** It has to be in memory, whatever it waits for: others are looked at by what it says. */
+  resident?(state: S): boolean;
   /** Whose personal data this actor holds, if anybody's. */
   subject?(state: S, head?: unknown): string | undefined;
   /** The fields of each event's data that are personal: sealed when the actor has a subject. */
@@ -170,7 +172,7 @@ export interface Supervision<S> {
   readonly restarts?: number;
   readonly windowMs?: number;
   /** Who fails with it. */
-  readonly parent?: (state: S) => Address | undefined;
+  parent?(state: S): Address | undefined;
 }
 
 /**

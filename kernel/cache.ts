@@ -133,6 +133,7 @@ export class ActorCache {
     for (const snapshot of snapshots) {
       const live = byKey.get(this.#keyOf(snapshot.org, snapshot.actorType, snapshot.actorKey)) as Live;
       if (!restore(live, snapshot, this.key)) anew.add(live);
+      else if (live.behavior.type === supervisionType) this.supervise(live);
     }
     const whole = fresh.filter((live) => !anew.has(live));
     for (const live of whole) {

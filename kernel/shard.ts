@@ -67,8 +67,7 @@ export class ShardRuntime {
     const fire = (live: Live, timer: Timer): void => this.#fire(live, timer);
     const failed = (error: unknown): void => this.#failed(error);
     this.#memory = new ShardMemory({ shard: row.shard, kit, owned: this, fire, failed }, this.committed, row.evtSeq);
-    const note: CarefulParts['note'] = (...trial) => this.#note(...trial);
-    this.careful = new Careful(row.probation, { ...kit, poisoned: this.#poisoned, note });
+    this.careful = new Careful(row.probation, { ...kit, poisoned: this.#poisoned, note: (...of) => this.#note(...of) });
     this.#making = new InputUnits(row.shard, this.#memory, this.#poisoned, this.careful);
   }
 
@@ -345,7 +344,7 @@ export class ShardRuntime {
         }
   }
 
-  /** A receiver's row says how far it has taken this shard's effects. */
+  /** How far a receiver has taken this shard's effects. */
   confirmed(receiver: Shard, got: number): void {
     this.outgoing.confirm(receiver, got);
     this.#turn();
@@ -416,7 +415,7 @@ export class ShardRuntime {
     this.#state = 'resetting';
     this.#kit.onReset(this.shard, error);
     await this.#intake.close();
-    // What was decided before the fault is right, and may be in a commit under way: let it land.
+    // What was decided before is right, and may be in a commit under way.
     await this.#until(() => this.stopped || (!this.#turning && this.#backlog.empty));
     await this.#kit.settled(this);
     if (this.stopped) return;
@@ -434,9 +433,9 @@ export class ShardRuntime {
   /** Who rests leaves memory; what no recovery has to look at any more moves `flushedSeq` on. */
   sweep(): void {
     if (this.#state !== 'running') return;
-    const least = this.#memory.sweep();
     this.careful.look(this.isOpen, !this.#quiet || this.#inputs.has(false));
-    if (least - 1 > this.committed.flushedSeq) this.committed = { ...this.committed, flushedSeq: seq(least - 1) };
+    const flushedSeq = seq(this.#memory.sweep() - 1);
+    if (flushedSeq > this.committed.flushedSeq) this.committed = { ...this.committed, flushedSeq };
   }
 
   /** Has the bus forget what lane and channels hold and nobody needs any more. */

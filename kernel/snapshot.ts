@@ -65,14 +65,14 @@ export function restore(head: Live, { seq, version, due, state }: StoredSnapshot
 }
 
 /**
- * When a head or one of its members has to be in memory next: at once (0) while it wants workers or is watched, otherwise with
- * its next timer; null when nothing of it waits for a time.
+ * When a head or one of its members has to be in memory next: at once (0) while it wants workers, is watched or is resident, otherwise
+ * with its next timer; null when nothing of it waits for a time.
  */
 export function dueOf(head: Live, now: Micros): Micros | null {
   let due = Number.POSITIVE_INFINITY;
   for (const { behavior, state, head: of } of [head, ...(head.members?.values() ?? [])]) {
     if (state === undefined) continue;
-    if (behavior.presence?.(state) !== undefined) return micros(0);
+    if (behavior.presence?.(state) !== undefined || behavior.resident?.(state) === true) return micros(0);
     const work = behavior.work?.(state, of?.state);
     if (work) {
       if (work.phase !== 'ready' || work.since <= now) return micros(0);

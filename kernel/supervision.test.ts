@@ -5,7 +5,7 @@ import type { Json, Reply } from './envelope.ts';
 import { ManualClock } from './memory/clock.ts';
 import { supervised } from './supervision.ts';
 import { type Box, box, deadLetter, nest } from './testing/behaviors.ts';
-import { apart, boxId, eventually, together, turns, World } from './testing/world.ts';
+import { apart, boxId, eventually, homeOf, together, turns, World } from './testing/world.ts';
 
 let world: World;
 let behaviors: readonly Behavior[];
@@ -89,6 +89,32 @@ describe('an actor whose behavior fails', () => {
     await world.start({ behaviors });
     expect(await world.ask('add', boxId('a'))).toMatchObject(suspended);
     expect(await world.verified()).toBe(true);
+  });
+
+  it('stays suspended when its supervision was written, and a recovery begins behind it', async () => {
+    const clock = new ManualClock();
+    await begin({ policy: 'stop' }, new World(clock));
+    const [a, b] = together();
+    await world.ask('open', a, { text: 'a' });
+    await fail(a);
+    const pass = async (seconds: number): Promise<void> => {
+      for (let i = 0; i < seconds; i++) {
+        clock.advance(1000);
+        await turns(12);
+      }
+    };
+    await pass(90);
+    // The mark moves with the next commit, and the next write notes how far snapshots are whole.
+    await world.ask('open', b, { text: 'b' });
+    await world.ask('wait', b, { ms: 24 * 3_600_000 });
+    await pass(90);
+    const shard = homeOf(a);
+    expect(await world.log.snapshotsWholeTo(shard)).toBeGreaterThanOrEqual(supervisions().at(-1)?.seq as number);
+    await world.crash(world.kernels[0] as never);
+    await world.start({ behaviors });
+    expect(await world.ask('add', a)).toMatchObject(suspended);
+    expect(await resume(a)).toMatchObject({ ok: true });
+    expect(await world.ask('add', a)).toMatchObject({ ok: true });
   });
 
   it('is suspended at once by policy `stop`', async () => {

@@ -140,6 +140,8 @@ function supervision(behaviors: readonly Behavior[]): Behavior<SupervisionState,
     timers: ({ status, until, holds }) =>
       status === 'waiting' ? [{ name: 'over', at: until, generation: holds }] : [],
     idle: ({ status }) => status === 'running',
+    // Whom it holds back its shard has to know at all times.
+    resident: ({ status }) => status !== 'running',
     personal: { CommandDeferred: ['command'] },
   };
 }
