@@ -27,8 +27,8 @@ export const mailboxCommandsMax = 1000;
 export const inboxBytesMax = 16 * 1024 * 1024;
 /** Bytes of commands that wait in memory for all shards of a process; past it callers hear `overloaded`. */
 export const processInboxBytesMax = 128 * 1024 * 1024;
-/** Messages that wait in memory for one shard, refusals included, before its lane is slowed down. */
-export const inboxMessagesMax = 16_384;
+/** Messages that wait in memory for one shard before its lane is slowed down: refusals too, of which little more than the answer waits. */
+export const inboxMessagesMax = 4096;
 /** When a caller that was refused for want of room may come again: a full window has long been decided by then. */
 export const overloadRetryMs = 1000;
 /** Decided but uncommitted events of one shard before it stops deciding: what a failed commit throws away. */

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { accept, type Behavior } from './behavior.ts';
 import type { Shard } from './brand.ts';
 import type { Json, Reply } from './envelope.ts';
+import { AstraError } from './errors.ts';
 import { type Box, box, testBehaviors } from './testing/behaviors.ts';
 import { apart, boxId, eventually, homeOf, together, turns, World } from './testing/world.ts';
 
@@ -175,6 +176,43 @@ describe('a shard whose owner died early', () => {
     // It lives on, and nothing waits: then it is trusted.
     commits.length = 0;
     while (commits.at(-2) === 0 || commits.length < 2) await world.ask('add', a);
+  });
+
+  it('decides once what its lane brings a second time while it waits to be tried', async () => {
+    const [a] = together();
+    const home = homeOf(a);
+    await boxes({ [a]: 'good' });
+    await world.start({ behaviors });
+    world.die();
+    await world.send('add', a);
+    // The lane is open, the channels are not, and the trial cannot be committed: the lane is opened again meanwhile.
+    const { openChannels, openLane } = world.bus;
+    let tried = false;
+    let opened = 0;
+    let refused = false;
+    world.log.fault = (parts) => {
+      if (!parts.some(({ shard, probation }) => shard === home && probation?.trying)) return undefined;
+      tried = true;
+      return opened < 2 ? 'unavailable' : undefined;
+    };
+    world.bus.openLane = async (of, ...rest) => {
+      const lane = await openLane.call(world.bus, of, ...rest);
+      await turns(5);
+      if (of === home) opened++;
+      return lane;
+    };
+    world.bus.openChannels = async (...args) => {
+      if (args[0] === home && !refused) {
+        while (!tried) await turns(1);
+        refused = true;
+        throw new AstraError('unavailable', 'bus_unavailable', 'the bus does not answer');
+      }
+      return openChannels.apply(world.bus, args);
+    };
+    await world.start({ behaviors });
+    await eventually(() => opened === 2);
+    expect(await world.ask('add', a)).toMatchObject({ ok: true });
+    expect(versions(a)).toEqual(upTo(3));
   });
 
   it('is not when the last one gave it back', async () => {

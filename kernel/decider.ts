@@ -444,8 +444,7 @@ export class Decider {
 
   /** Kernel time; never before the last event of the shard. */
   #now(): Micros {
-    const now = this.#parts.clock.now();
-    if (now > this.#at) this.#at = now;
+    this.#at = Math.max(this.#at, this.#parts.clock.now());
     return micros(this.#at);
   }
 }

@@ -4,7 +4,7 @@ import { Backlog } from './backlog.ts';
 import type { Timer } from './behavior.ts';
 import { commitRetryMaxMs, commitRetryMinMs, turnInputsMax, unconfirmedEffectsMax } from './bounds.ts';
 import { shard as asShard, type Epoch, type Shard, seq } from './brand.ts';
-import { Careful, type CarefulParts } from './careful.ts';
+import { Careful } from './careful.ts';
 import { encodeEnvelope } from './codec.ts';
 import { isPassing, problemOf } from './contained.ts';
 import type { Envelope } from './envelope.ts';

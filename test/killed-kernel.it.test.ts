@@ -86,6 +86,7 @@ test('a command that kills its process is parked after a few deaths; those aroun
     'select type, count(*)::int as n from events_readable group by type order by type',
   );
   expect(events).toEqual([
+    { type: 'ActorFailed', n: 1 },
     { type: 'Added', n: 25 },
     { type: 'Opened', n: 12 },
     { type: 'Parked', n: 1 },
