@@ -74,7 +74,7 @@ export const deferredBytesMax = 512 * 1024;
 
 // — Snapshots —
 
-/** An open actor's events wait this long for a snapshot: what ends sooner costs none. A family of a thousand members waits twice as long, and so on. */
+/** An open actor's events wait this long for a snapshot: what ends sooner costs none. */
 export const snapshotAfterMs = 30_000;
 /** Events of an idle actor that its next load would have to fold, before a snapshot spares them. */
 export const snapshotEventsMin = 64;
@@ -84,6 +84,8 @@ export const busySnapshotEventsMin = 1024;
 export const snapshotActorsMax = 64;
 /** Bytes of them, but for the last one. */
 export const snapshotBytesMax = 256 * 1024;
+/** Members of a family whose state a snapshot holds: five milliseconds of the loop. Past it, folding the events again costs no more than reading the state would. */
+export const snapshotMembersMax = 500;
 /** Keys of subjects that one snapshot is sealed with; a state that more have come into is folded anew each time. */
 export const snapshotKeysMax = 16;
 /** Events past which a shard notes again how far its snapshots are whole, when nothing else is to be written: what a recovery replays at most in vain. */

@@ -43,11 +43,11 @@ export function restOf(head: Live, { committed, now, monotonicMs, isCrowded }: M
     const unkept = head.unkeptSeq === 0 ? 0 : head.version - (head.kept?.version ?? 0);
     if (unkept >= busySnapshotEventsMin) return 'write';
     if (quietMs <= (isCrowded ? restMs : idleActorMs)) return 'stay';
-    if (unkept >= snapshotEventsMin || head.kept?.due) return 'write';
+    if (unkept >= snapshotEventsMin || (head.kept?.due && head.unkeptSeq > 0)) return 'write';
     return isCommitted ? 'leave' : 'stay';
   }
   if (head.unkeptSeq > 0) {
-    const waitMs = isCrowded ? restMs : snapshotAfterMs * (1 + (head.members?.size ?? 0) / 1000);
+    const waitMs = isCrowded ? restMs : snapshotAfterMs;
     return monotonicMs - head.unkeptSinceMs > waitMs ? 'write' : 'stay';
   }
   if (!isCommitted || quietMs <= restMs) return 'stay';

@@ -1,5 +1,5 @@
 import type { Behavior } from './behavior.ts';
-import { snapshotKeysMax } from './bounds.ts';
+import { snapshotKeysMax, snapshotMembersMax } from './bounds.ts';
 import { type Micros, micros, seq } from './brand.ts';
 import type { KeyLookup } from './codec.ts';
 import type { Live } from './live.ts';
@@ -26,16 +26,10 @@ export const snapshotVersion = ({ version, family }: Behavior): number =>
 
 /**
  * The snapshot of a head and its members as they are folded now, whether committed or not: it may be written once its `seq` is.
- * Where what is personal in it cannot be sealed (its key was erased, or there are too many) it has no state: it still says
- * when it is due, and is folded anew.
+ * Where the state would hold up the loop (too many members) or cannot be sealed (a key was erased, or there are too many) it is left
+ * out: the snapshot still says when its actor is due, and that is folded anew.
  */
 export function snapshotOf(head: Live, now: Micros, keys: KeyLookup, nonce: () => Uint8Array): StoredSnapshot {
-  const family: FoldedFamily = {
-    head: foldedOf(head),
-    members: new Map([...(head.members ?? [])].map(([key, member]) => [key, foldedOf(member)])),
-  };
-  const sealing = [...(head.kids ?? [])].flatMap((kid) => keys(kid) ?? []);
-  const isSealable = sealing.length === (head.kids?.size ?? 0) && sealing.length <= snapshotKeysMax;
   return {
     org: head.address.org,
     actorType: head.address.type,
@@ -44,8 +38,20 @@ export function snapshotOf(head: Live, now: Micros, keys: KeyLookup, nonce: () =
     seq: seq(head.lastSeq),
     behaviorVersion: snapshotVersion(head.behavior),
     due: dueOf(head, now),
-    state: isSealable ? encodeState(family, sealing, nonce) : Buffer.alloc(0),
+    state: stateOf(head, keys, nonce),
   };
+}
+
+function stateOf(head: Live, keys: KeyLookup, nonce: () => Uint8Array): Buffer {
+  const { kids = new Set(), members = new Map<string, Live>() } = head;
+  const sealing = [...kids].flatMap((kid) => keys(kid) ?? []);
+  if (sealing.length < kids.size || kids.size > snapshotKeysMax || members.size > snapshotMembersMax)
+    return Buffer.alloc(0);
+  const family: FoldedFamily = {
+    head: foldedOf(head),
+    members: new Map([...members].map(([key, member]) => [key, foldedOf(member)])),
+  };
+  return encodeState(family, sealing, nonce);
 }
 
 /** Makes a head and its members what a snapshot says. False when it cannot be read: then they are folded from their events. */

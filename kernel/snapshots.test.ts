@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { keyBytes } from './address.ts';
-import type { Shard } from './brand.ts';
+import { type Shard, seq } from './brand.ts';
 import type { StoredEvent } from './event.ts';
 import type { Kernel } from './kernel.ts';
 import { ManualClock } from './memory/clock.ts';
@@ -338,4 +338,44 @@ it('of a family holds its members; it goes when the family has ended', async () 
   await eventually(() => world.of(nest).some(({ type }) => type === 'Empty'));
   await pass(30);
   expect(world.log.snapshots(shard)).toEqual([]);
+});
+
+it('of a family that is too large has no state: it is found all the same, and folded anew', async () => {
+  const first = await begin();
+  const nest = 'ns_00000000000000000000000000';
+  await world.ask('lay', nest, { eggs: 501 });
+  await world.ask('warm', nest);
+  await pass(40);
+  const shard = world.of(nest)[0]?.shard as Shard;
+  expect(world.log.snapshots(shard).map(({ due, state }) => [due, state.length])).toEqual([[0, 0]]);
+  await world.crash(first);
+  // The recovery begins behind all of its events.
+  const { claim } = world.log;
+  world.log.claim = async (...args) =>
+    (await claim.apply(world.log, args)).map((row) => ({ ...row, flushedSeq: row.seq }));
+  world.log.snapshotsWholeTo = async (of) => seq(world.size(of));
+  const { names } = readings();
+  const offered = new Set<string>();
+  world.bus.onWork(({ payload }) => {
+    for (const { taskId } of JSON.parse(Buffer.from(payload).toString()) as { taskId: string }[]) offered.add(taskId);
+  });
+  world.bus.beat('o', 'w1', {
+    incarnation: 'i1',
+    slots: 600,
+    free: 600,
+    pools: ['default'],
+    types: ['egg'],
+    running: [],
+  });
+  await world.start();
+  world.bus.beat('o', 'w1', {
+    incarnation: 'i1',
+    slots: 600,
+    free: 600,
+    pools: ['default'],
+    types: ['egg'],
+    running: [],
+  });
+  await eventually(() => offered.size === 501);
+  expect(names).toEqual(['0'.repeat(32), `${'0'.repeat(32)} anew`]);
 });
