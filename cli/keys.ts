@@ -88,8 +88,8 @@ async function createNatsUser(
     );
   const grant: NatsGrant = role === 'worker' ? { role, org, pools, types } : { role, org };
   const here = running(config.dataDir);
-  const { made, settings } = makeNatsUser(grant);
-  // An external server has its own list of users: its owner puts this one there.
+  const { made, accounts } = makeNatsUser(grant);
+  // An external server has its own list of accounts: its owner puts this one there.
   const embedded = config.natsUrl === undefined && (here === undefined || here.embedded.nats);
   if (embedded) {
     storeNatsUser(dataPaths(config.dataDir).natsUsers, made);
@@ -97,13 +97,13 @@ async function createNatsUser(
   }
   if (json) {
     terminal.out(
-      `${JSON.stringify({ ...made, ...(embedded ? { url: here?.natsUrl } : { configuration: settings }) })}\n`,
+      `${JSON.stringify({ ...made, ...(embedded ? { url: here?.natsUrl } : { configuration: { accounts } }) })}\n`,
     );
     return;
   }
   terminal.out(`user      ${made.user}\npassword  ${made.password}\n`);
   if (!embedded)
-    terminal.out(`\nPut this user into the server's configuration:\n${JSON.stringify(settings, null, 2)}\n`);
+    terminal.out(`\nPut this account into the server's configuration:\n${JSON.stringify({ accounts }, null, 2)}\n`);
   else if (here) terminal.err(`it may connect to ${here.natsUrl} now\n`);
   else terminal.err('it may connect once astra up runs\n');
 }

@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { NatsAccount } from './embedded/nats-settings.ts';
 import {
   listNatsUsers,
   loadNatsUsers,
   makeNatsUser,
-  natsUserSettings,
+  natsAccounts,
   revokeNatsUser,
   roleUser,
   storeNatsUser,
@@ -28,16 +29,25 @@ test("the roles' users are made once, each with a password of its own, for the o
 });
 
 test("a publisher is limited to its org's subjects (I10)", () => {
-  const { made, settings } = makeNatsUser({ role: 'publisher', org: 'acme' });
-  expect(settings.permissions.publish.allow).toEqual(['astra.in.acme.>']);
-  expect(settings.permissions.subscribe.allow).not.toContain('astra.>');
+  const { made, accounts } = makeNatsUser({ role: 'publisher', org: 'acme' });
+  const { users, imports } = accounts[made.user] as NatsAccount;
+  expect(users[0]?.permissions.publish.allow).toEqual(['astra.in.acme.>']);
+  expect(imports).toEqual([
+    { service: { account: 'ASTRA', subject: 'astra.in.acme.>' } },
+    { stream: { account: 'ASTRA', subject: 'astra.reply.acme.>' } },
+    { stream: { account: 'ASTRA', subject: 'astra.evt.acme.>' } },
+  ]);
   storeNatsUser(path, made);
-  expect(natsUserSettings(loadNatsUsers(path)).at(-1)).toEqual(settings);
+  const all = natsAccounts(loadNatsUsers(path));
+  expect(all).toMatchObject(accounts);
+  expect(all['ASTRA']?.users.map(({ user }) => user)).toEqual(['kernel', 'gateway', 'worker']);
 });
 
 test('a worker may pull its own pools and types alone', () => {
-  const { settings } = makeNatsUser({ role: 'worker', org: 'acme', pools: ['gpu'], types: ['train'] });
-  const pulls = (settings.permissions.publish.allow ?? []).filter((subject) => subject.includes('MSG.NEXT'));
+  const { made, accounts } = makeNatsUser({ role: 'worker', org: 'acme', pools: ['gpu'], types: ['train'] });
+  const pulls = (accounts[made.user]?.users[0]?.permissions.publish.allow ?? []).filter((subject) =>
+    subject.includes('MSG.NEXT'),
+  );
   expect(pulls).toHaveLength(3);
   for (const subject of pulls) expect(subject).toContain('acme=gpu=train=');
 });

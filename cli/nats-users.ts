@@ -2,13 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import {
+  accountExports,
+  accountImports,
+  insideAccount,
   type NatsPermissions,
   publisherPermissions,
   rolePermissions,
   workerPermissions,
 } from '../kernel/nats/index.ts';
 import { writePrivate } from './data-directory.ts';
-import type { NatsUser } from './embedded/index.ts';
+import type { NatsAccounts, NatsUser } from './embedded/index.ts';
 import { usageError } from './exit-code.ts';
 
 /** A user of the embedded NATS: the roles' own, and those made for an org. */
@@ -50,12 +53,12 @@ export type NatsGrant =
       readonly types: readonly string[];
     };
 
-/** A new user limited to one org's subjects, and its configuration for a server. */
-export function makeNatsUser(grant: NatsGrant): { readonly made: StoredNatsUser; readonly settings: NatsUser } {
+/** A new user limited to one org's subjects, and its account for a server's configuration. */
+export function makeNatsUser(grant: NatsGrant): { readonly made: StoredNatsUser; readonly accounts: NatsAccounts } {
   const user = `${grant.role}-${grant.org}-${randomBytes(4).toString('hex')}`;
   const limits = grant.role === 'worker' ? { pools: [...grant.pools], types: [...grant.types] } : {};
   const made: StoredNatsUser = { user, password: password(), role: grant.role, org: grant.org, ...limits };
-  return { made, settings: settingsOf(made) };
+  return { made, accounts: accountOf(made) };
 }
 
 export const storeNatsUser = (path: string, made: StoredNatsUser): void => write(path, [...loadNatsUsers(path), made]);
@@ -73,8 +76,19 @@ export const roleUser = (
   role: 'kernel' | 'gateway' | 'worker',
 ): StoredNatsUser | undefined => users.find((one) => one.user === role);
 
-/** As the server takes them, each with the permissions of its role (docs/nats.md, "Inside"). */
-export const natsUserSettings = (users: readonly StoredNatsUser[]): readonly NatsUser[] => users.map(settingsOf);
+/** As the server takes them: roles in one account, a user of one org in its own (docs/nats.md, "Users and permissions"). */
+export const natsAccounts = (users: readonly StoredNatsUser[]): NatsAccounts => ({
+  [insideAccount]: {
+    jetstream: 'enabled',
+    users: users.filter(({ org }) => org === undefined).map(settingsOf),
+    exports: accountExports,
+  },
+  ...Object.assign({}, ...users.filter(({ org }) => org !== undefined).map(accountOf)),
+});
+
+const accountOf = (of: StoredNatsUser): NatsAccounts => ({
+  [of.user]: { users: [settingsOf(of)], imports: accountImports(permissionsOf(of)) },
+});
 
 function settingsOf(of: StoredNatsUser): NatsUser {
   const { publish, subscribe } = permissionsOf(of);

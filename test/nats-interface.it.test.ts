@@ -7,7 +7,7 @@ import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { loadConfig } from '../cli/config.ts';
 import { type EmbeddedNats, startNats } from '../cli/embedded/index.ts';
-import { natsUserSettings, type StoredNatsUser } from '../cli/nats-users.ts';
+import { natsAccounts, type StoredNatsUser } from '../cli/nats-users.ts';
 import { startKernelRole } from '../cli/roles/kernel.ts';
 import type { StartedRole } from '../cli/roles/role-process.ts';
 import { makeDatabase, type TestDatabase } from '../kernel/testing/database.ts';
@@ -37,7 +37,7 @@ beforeAll(async () => {
   database = await makeDatabase(inject('databaseUrl'));
   nats = await startNats({
     dataDir: directory,
-    users: natsUserSettings(users),
+    users: natsAccounts(users),
     maxPayloadBytes: 8 * 1024 * 1024,
     orphanGraceMs: 1000,
   });

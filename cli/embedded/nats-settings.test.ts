@@ -26,8 +26,16 @@ test('asks for a password unless it is told to serve anyone', () => {
   expect(JSON.parse(natsSettings({ ...settings, users: 'anyone' }))).not.toHaveProperty('authorization');
 });
 
+test('takes users in accounts', () => {
+  const users = { INSIDE: { users: [user], exports: [{ stream: 'a' }] } };
+  const written = JSON.parse(natsSettings({ ...settings, users }));
+  expect(written).toHaveProperty('accounts', users);
+  expect(written).not.toHaveProperty('authorization');
+});
+
 test('refuses an empty list of users, which nats-server would take for an open door', () => {
   expect(() => natsSettings({ ...settings, users: [] })).toThrow('at least one NATS user');
+  expect(() => natsSettings({ ...settings, users: { INSIDE: { users: [] } } })).toThrow('at least one NATS user');
 });
 
 test('offers the status pages on loopback only, and only when asked', () => {

@@ -18,8 +18,20 @@ export interface NatsUser {
   };
 }
 
+/** Users who see nothing of those of other accounts, but for what one exports and the other imports. */
+export interface NatsAccount {
+  readonly jetstream?: 'enabled';
+  readonly users: readonly NatsUser[];
+  readonly exports?: readonly object[];
+  readonly imports?: readonly object[];
+}
+/** By name. */
+export type NatsAccounts = { readonly [name: string]: NatsAccount };
+
 /** Who may connect. `anyone` asks for no password: for tests on throw-away data. */
-export type NatsUsers = readonly NatsUser[] | 'anyone';
+export type NatsUsers = readonly NatsUser[] | NatsAccounts | 'anyone';
+
+const isList = (users: NatsUsers): users is readonly NatsUser[] => Array.isArray(users);
 
 export interface NatsSettings {
   readonly port: number;
@@ -37,8 +49,9 @@ export interface NatsSettings {
  */
 export function natsSettings(settings: NatsSettings): string {
   const { port, monitorPort, storeDirectory, users, maxPayloadBytes } = settings;
+  const all = users === 'anyone' || isList(users) ? users : Object.values(users).flatMap((account) => account.users);
   // With an empty list of users nats-server asks nobody for a password.
-  if (users.length === 0) throw new Error('expected at least one NATS user, found none');
+  if (all.length === 0) throw new Error('expected at least one NATS user, found none');
   const content = {
     server_name: 'astra-embedded',
     host: '127.0.0.1',
@@ -52,7 +65,7 @@ export function natsSettings(settings: NatsSettings): string {
       max_memory_store: natsMemoryBytesMax,
       max_file_store: natsStoreBytesMax,
     },
-    ...(users === 'anyone' ? {} : { authorization: { users } }),
+    ...(users === 'anyone' ? {} : isList(users) ? { authorization: { users } } : { accounts: users }),
   };
   return `${JSON.stringify(content, undefined, 2)}\n`;
 }

@@ -21,7 +21,7 @@ import { unavailableError } from '../exit-code.ts';
 import { ensureFirstKey } from '../first-key.ts';
 import { gatewayPort } from '../listen-check.ts';
 import { natsGreeting } from '../nats-greeting.ts';
-import { loadNatsUsers, natsUserSettings, roleUser } from '../nats-users.ts';
+import { loadNatsUsers, natsAccounts, roleUser } from '../nats-users.ts';
 import type { RoleSpec } from './child.ts';
 import { KeptServer } from './kept-server.ts';
 import type { Output } from './output.ts';
@@ -104,7 +104,7 @@ async function start({ config, output, restart, version, signal }: UpOptions, un
         (wanted) =>
           startNats({
             dataDir: paths.nats,
-            users: natsUserSettings(loadNatsUsers(paths.natsUsers)),
+            users: natsAccounts(loadNatsUsers(paths.natsUsers)),
             maxPayloadBytes: natsPayloadBytesMax,
             log: remark,
             ...(wanted === undefined ? {} : { port: wanted }),
@@ -185,7 +185,7 @@ async function start({ config, output, restart, version, signal }: UpOptions, un
     keyFile: paths.apiKey,
     broken,
     reload: async () => {
-      if (nats) await nats.server.reload(natsUserSettings(loadNatsUsers(paths.natsUsers)));
+      if (nats) await nats.server.reload(natsAccounts(loadNatsUsers(paths.natsUsers)));
     },
     hurry: () => supervisor.kill(),
     stop: async () => {

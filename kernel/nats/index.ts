@@ -11,6 +11,9 @@ import { NatsWorkerLink, type WorkerLinkOptions } from './worker-link.ts';
 export type { NatsOptions } from './connection.ts';
 export type { InPublisher } from './publish-in.ts';
 export {
+  accountExports,
+  accountImports,
+  insideAccount,
   type NatsPermissions,
   publisherPermissions,
   rolePermissions,

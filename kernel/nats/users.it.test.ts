@@ -1,32 +1,30 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type EmbeddedNats, type NatsUser, startNats } from '../../cli/embedded/index.ts';
+import { type EmbeddedNats, startNats } from '../../cli/embedded/index.ts';
+import { natsAccounts, type StoredNatsUser } from '../../cli/nats-users.ts';
 import { epoch, generation, positionOf, seq, shard } from '../brand.ts';
 import type { Bus, LaneMessage } from '../bus.ts';
 import type { Envelope, Json, Reply } from '../envelope.ts';
 import { until } from '../testing/until.ts';
 import { openGatewayLink, openInPublisher, openNatsBus, openWorkerLink } from './index.ts';
 import { namesOf } from './names.ts';
-import { type NatsPermissions, publisherPermissions, rolePermissions, workerPermissions } from './users.ts';
 
 /** Each user may do what its side of the bus does, and nothing besides (I10). */
-const userOf = (user: string, { publish, subscribe }: NatsPermissions): NatsUser => ({
-  user,
-  password: 'x',
-  permissions: { publish: { allow: publish }, subscribe: { allow: subscribe } },
-});
+const password = 'x';
 const route = { pool: 'default', type: 'noop' };
-const users = [
-  userOf('kernel', rolePermissions('kernel', 'kernel')),
-  userOf('gateway', rolePermissions('gateway', 'gateway')),
-  userOf('worker', rolePermissions('worker', 'worker')),
-  userOf('worker-acme', workerPermissions('acme', 'worker-acme', [route.pool], [route.type])),
-  userOf('publisher-acme', publisherPermissions('acme', 'publisher-acme')),
+const stored: readonly StoredNatsUser[] = [
+  { user: 'kernel', password, role: 'kernel' },
+  { user: 'gateway', password, role: 'gateway' },
+  { user: 'worker', password, role: 'worker' },
+  { user: 'worker-acme', password, role: 'worker', org: 'acme', pools: [route.pool], types: [route.type] },
+  { user: 'publisher-acme', password, role: 'publisher', org: 'acme' },
 ];
+const users = natsAccounts(stored);
 const { work } = namesOf();
 const home = shard(3);
 const start = { generation: generation(1), sequence: 0, time: '0' };
@@ -36,7 +34,7 @@ let server: EmbeddedNats;
 let bus: Bus;
 const troubles: string[] = [];
 const closing: { close(): Promise<void> }[] = [];
-const options = (user: string) => ({ url: server.url, user, password: 'x', name: user });
+const options = (user: string) => ({ url: server.url, user, password, name: user });
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'astra-users-'));
@@ -192,9 +190,28 @@ describe('what a role does, its user may do', () => {
   });
 });
 
+test('a user that is made while the server runs may do the same, and nobody else notices', async () => {
+  const seen: string[] = [];
+  bus.onConnection((state) => void seen.push(state));
+  await server.reload(natsAccounts([...stored, { user: 'publisher-zeta', password, role: 'publisher', org: 'zeta' }]));
+  const publisher = await openInPublisher(options('publisher-zeta'), 'zeta', 'p2');
+  closing.push(publisher);
+  const heard: string[] = [];
+  publisher.onEvents('goal', 'gl_3', (events) => void heard.push(JSON.stringify(events)));
+  const ingress = await bus.openIngress(async ({ replyTo }) => bus.reply(replyTo as string, ok('published')));
+  const { reply } = await publisher.publish('goal.submit', { n: 1 }, 5000);
+  expect(await reply).toEqual(ok('published'));
+  await ingress.stop();
+  const about = { org: 'zeta', actorType: 'goal', actorId: 'gl_3', types: ['X'], generation: generation(1) };
+  await bus.sendEvents({ ...about, messageId: '3:3', payload: Buffer.from('[3]') });
+  await until(() => heard.length > 0);
+  expect(heard).toEqual(['[3]']);
+  expect(seen).toEqual([]);
+});
+
 /** A connection, and what it was told that it may not do. */
 async function stranger(user: string): Promise<{ nc: NatsConnection; denied: string[] }> {
-  const nc = await connect({ servers: server.url, user, pass: 'x', inboxPrefix: `_INBOX.${user}` });
+  const nc = await connect({ servers: server.url, user, pass: password, inboxPrefix: `_INBOX.${user}` });
   closing.push(nc);
   const denied: string[] = [];
   void (async () => {
@@ -307,5 +324,85 @@ describe.each(Object.entries(closed))('to %s', (user, { publish, subscribe }) =>
     const all = [...publish, ...subscribe].sort();
     await until(() => denied.length >= all.length);
     expect([...denied].sort()).toEqual(all);
+  });
+});
+
+/**
+ * A server answers under whatever subject a message names for it, and is held by no permission: its answers to a user of
+ * one org must not become anybody's command, publication or request.
+ */
+describe('what the server answers to a user of one org', () => {
+  const elsewhere = [
+    'astra.in.zeta.goal.submit',
+    'astra.cmd.3.zeta.batch',
+    'astra.cmd.3.acme.goal',
+    'astra.chan.3.4',
+    'astra.work.zeta.default.noop.normal',
+    'astra.evt.zeta.goal.gl_1',
+    'astra.log.3',
+    'astra.reply.zeta.p.1',
+    'astra.ctl.zeta.wk_1',
+    '_INBOX.kernel.x',
+    '$JS.API.STREAM.DELETE.CHAN',
+  ];
+
+  /** What the roles' account hears of it, and what its streams hold. */
+  async function inside(): Promise<{ heard: string[]; streams: () => Promise<string[]> }> {
+    const { nc } = await stranger('kernel');
+    const heard: string[] = [];
+    for (const subject of ['astra.>', '_INBOX.kernel.x'])
+      nc.subscribe(subject, { callback: (_error, message) => void heard.push(message.subject) });
+    await nc.flush();
+    const jsm = await jetstreamManager(nc, { checkAPI: false });
+    const streams = async (): Promise<string[]> => {
+      const found: string[] = [];
+      for await (const { config } of jsm.streams.list()) found.push(config.name);
+      return found.sort();
+    };
+    return { heard, streams };
+  }
+
+  test('a PubAck goes nowhere but to itself (I10)', async () => {
+    for (const [user, own] of [
+      ['publisher-acme', 'astra.in.acme.goal.submit'],
+      ['worker-acme', 'astra.logs.acme.gl_1.a'],
+      ['worker-acme', 'astra.cmd.3.acme.batch'],
+    ] as const) {
+      const { heard, streams } = await inside();
+      const before = await streams();
+      const { nc } = await stranger(user);
+      for (const reply of elsewhere) nc.publish(own, 'x', { reply });
+      // Behind the others in the same stream: what was answered to them has been sent.
+      const last = await nc.request(own, 'x');
+      expect(last.json()).toHaveProperty('seq');
+      await until(() => heard.filter((subject) => subject === own).length > elsewhere.length);
+      expect(heard.filter((subject) => subject !== own)).toEqual([]);
+      expect(await streams()).toEqual(before);
+    }
+  });
+
+  test('pulled work, and the acknowledgement of an ack, go nowhere but to itself (I10)', async () => {
+    const { heard, streams } = await inside();
+    const before = await streams();
+    const { nc } = await stranger('worker-acme');
+    const subject = `astra.work.acme.${route.pool}.${route.type}.high`;
+    const next = `$JS.API.CONSUMER.MSG.NEXT.${work}.acme=${route.pool}=${route.type}=high`;
+    for (let i = 0; i <= elsewhere.length; i++)
+      await bus.sendWork({ org: 'acme', ...route, lane: 'high', messageId: `3:2:${i}`, payload: Buffer.from('[]') });
+    const request = JSON.stringify({ batch: 1, expires: 1e9 });
+    for (const reply of elsewhere) nc.publish(next, request, { reply });
+    // Behind the others: what was answered to them has been sent.
+    const pulled: string[] = [];
+    nc.subscribe('_INBOX.worker-acme.pulled', {
+      callback: (_error, message) => void pulled.push(message.reply ?? ''),
+    });
+    nc.publish(next, request, { reply: '_INBOX.worker-acme.pulled' });
+    const ack = await until(() => pulled[0]);
+    for (const reply of elsewhere) nc.publish(ack, '+WPI', { reply });
+    for (const reply of elsewhere) nc.publish(ack, '+ACK', { reply });
+    await nc.request(ack, '+ACK');
+    await until(() => heard.filter((one) => one === subject).length > elsewhere.length);
+    expect(heard.filter((one) => one !== subject)).toEqual([]);
+    expect(await streams()).toEqual(before);
   });
 });

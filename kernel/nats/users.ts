@@ -8,7 +8,43 @@ export interface NatsPermissions {
 
 const { root, work, logs, log } = namesOf();
 const lanes = ['high', 'normal', 'low'];
-const inboxOf = (user: string): string => `_INBOX.${user}.>`;
+const inboxes = '_INBOX.';
+const inboxOf = (user: string): string => `${inboxes}${user}.>`;
+
+/** The account of the roles and their streams. */
+export const insideAccount = 'ASTRA';
+
+/** As nats-server takes them. */
+export type NatsExport = { readonly service: string; readonly response_type?: 'stream' } | { readonly stream: string };
+export type NatsImport = {
+  readonly [kind in 'service' | 'stream']?: { readonly account: string; readonly subject: string };
+};
+
+/** What the account of the roles has for others; what each takes of it is in its imports. */
+export const accountExports: readonly NatsExport[] = [
+  { service: `${root}.in.*.>` },
+  { service: `${root}.cmd.*.*.batch` },
+  { service: `${root}.cmd.*.*.worker` },
+  { service: `${root}.hb.*.*` },
+  { service: `${root}.logs.*.>` },
+  { service: `$JS.API.CONSUMER.MSG.NEXT.${work}.*`, response_type: 'stream' },
+  { service: `$JS.ACK.${work}.>` },
+  { stream: `${root}.reply.*.>` },
+  { stream: `${root}.evt.*.>` },
+  { stream: `${root}.ctl.*.*` },
+];
+
+/**
+ * The imports of a user's own account: what it may publish and hear, from the account of the roles (I10). A server
+ * answers to whatever subject a message names for it (a PubAck, a pulled message, the acknowledgement of an ack), and no
+ * permission holds the server. In an account of its own, such a subject leads nowhere but to this user.
+ */
+export const accountImports = ({ publish, subscribe }: NatsPermissions): readonly NatsImport[] => [
+  ...publish.map((subject) => ({ service: { account: insideAccount, subject } })),
+  ...subscribe
+    .filter((subject) => !subject.startsWith(inboxes))
+    .map((subject) => ({ stream: { account: insideAccount, subject } })),
+];
 
 /**
  * The permissions of Astra's own roles (docs/nats.md, "Inside"): commands, channels and LOG are closed to all but those

@@ -1,5 +1,6 @@
-import { natsUserSettings, type StoredNatsUser } from '../../../cli/nats-users.ts';
+import { natsAccounts, type StoredNatsUser } from '../../../cli/nats-users.ts';
 import {
+  insideAccount,
   type NatsPermissions,
   publisherPermissions,
   rolePermissions,
@@ -47,7 +48,8 @@ export function permissionsSection(): string {
     ),
     `${code('astra keys create --nats worker --org acme --pools gpu --types train')} makes a worker of one org. It may pull the durables of its pools and types alone, and a durable has a name of one token, so that a permission can say exactly that:`,
     table(['user', 'may publish', 'may subscribe'], [[code('worker-acme-1'), ...cells(worker)]]),
-    'With an external server the command prints the user for its configuration instead of storing it. The roles and these two, as nats-server takes them:',
-    details('Configuration', json({ authorization: { users: natsUserSettings(examples) } })),
+    'Permissions say what a user may publish to, and not where a server answers: a PubAck, a pulled message and the acknowledgement of an ack go to whatever subject the message names for them, `$JS.API.STREAM.DELETE.CMD` or a lane of another org, and are published by the server, which may do anything. So each user of one org has an account of its own, which imports exactly what it may publish and hear. In there such a subject leads to that user and to nobody else. The roles share the account that has the streams: they are trusted with all of it, and a `worker` or `publisher` of many orgs is as well. Use those on machines of your own only.',
+    `With an external server the command prints the account for its configuration instead of storing it. Reload that server twice, or restart it: what an account that is new with a reload imports reaches nobody before the next one (nats-server 2.14). Users that are put beside the roles, into ${code(insideAccount)} or into a server without accounts, are held by their permissions alone. The roles and these two, as nats-server takes them:`,
+    details('Configuration', json({ accounts: natsAccounts(examples) })),
   );
 }
