@@ -6,7 +6,7 @@ BIN := node_modules/.bin
 READY := node_modules/.astra-setup
 SOURCES := $(wildcard actors bench cli docs examples gateway kernel projections sandbox test)
 
-.PHONY: help setup demo up test unit check format bench docs clean
+.PHONY: help setup demo up test unit check model format bench docs clean
 
 help: ## Print these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ check: $(READY) ## Format, lint, types, arrows between layers, unused code, unit
 	@$(RUN) $(BIN)/knip --no-progress
 	@echo '· unit tests'
 	@$(RUN) $(BIN)/vitest run --project unit
+
+model: ## Check the model of the protocol (docs/model) over every interleaving; needs spin and gcc
+	@docs/model/check
 
 format: $(READY) ## Format and fix what can be fixed
 	@$(RUN) $(BIN)/biome check --write .
