@@ -127,8 +127,7 @@ export class Decider {
   async decide(unit: Unit, envelope: Envelope, answer?: Answerer): Promise<void> {
     const queue: Message[] = [{ envelope, answer: answer ?? this.#answerer(unit, envelope) }];
     for (let i = 0; i < queue.length; i++) {
-      const message = queue[i] as Message;
-      const ready = this.#one(unit, message, queue);
+      const ready = this.#one(unit, queue[i] as Message, queue);
       if (ready) await ready;
     }
     this.#touched.settle(unit);

@@ -344,7 +344,7 @@ export class ShardRuntime {
         }
   }
 
-  /** How far a receiver has taken this shard's effects. */
+  /** How far a receiver has taken its effects. */
   confirmed(receiver: Shard, got: number): void {
     this.outgoing.confirm(receiver, got);
     this.#turn();
@@ -415,8 +415,7 @@ export class ShardRuntime {
     this.#state = 'resetting';
     this.#kit.onReset(this.shard, error);
     await this.#intake.close();
-    // What was decided before is right, and may be in a commit under way.
-    await this.#until(() => this.stopped || (!this.#turning && this.#backlog.empty));
+    await this.#until(() => this.stopped || (!this.#turning && this.#backlog.empty)); // What was decided before is right.
     await this.#kit.settled(this);
     if (this.stopped) return;
     this.#forget();
