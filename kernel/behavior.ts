@@ -149,6 +149,8 @@ export interface Behavior<S = unknown, E extends Fact = Fact> {
   idle(state: S): boolean;
   /** The incarnation whose heartbeats prove that it lives, for actors that are watched (workers): `lost` and `returned` tell it. */
   presence?(state: S): string | undefined;
+  /** One that is watched is to finish what it has and to go: the answers to its heartbeats say so. */
+  retiring?(state: S): boolean;
   /** It has to be in memory, whatever it waits for: others are looked at by what it says. */
   resident?(state: S): boolean;
   /** Whose personal data this actor holds, if anybody's. */

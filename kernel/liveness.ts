@@ -175,8 +175,18 @@ export class Liveness implements Capacity {
       shards: this.#verdicts.ownedShards() as readonly number[],
       stop: this.#stops(org, id, beat),
       signals: [],
+      ...(this.#isRetiring(worker, beat) ? { drain: true } : null),
     });
     this.#onCapacity();
+  }
+
+  /** Whether this very incarnation is to go, as far as its shard is here and that is committed. */
+  #isRetiring({ org, id, presence }: Worker, { incarnation }: Heartbeat): boolean {
+    if (presence?.incarnation !== incarnation) return false;
+    const standing = this.#verdicts.standing(org, id);
+    if (standing === 'elsewhere' || standing === 'gone') return false;
+    const { behavior, state } = standing;
+    return state !== undefined && behavior.retiring?.(state) === true;
   }
 
   /** What a worker says it runs although it has ended here. */

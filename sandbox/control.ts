@@ -6,6 +6,8 @@ export interface Control {
   readonly shards: readonly number[];
   readonly stop: readonly { readonly taskId: string; readonly attempt: number; readonly reason: string }[];
   readonly signals: readonly { readonly taskId: string; readonly name: string; readonly payload: Json | undefined }[];
+  /** It is to take no more, to finish what it has, and to leave. */
+  readonly drain: boolean;
 }
 
 /** Reads a control message; what it cannot understand it leaves out, so that newer kernels may say more. */
@@ -23,6 +25,7 @@ export function parseControl(message: Json): Control {
       const { taskId, name, payload } = object(entry) ?? {};
       return typeof taskId === 'string' && typeof name === 'string' ? [{ taskId, name, payload }] : [];
     }),
+    drain: found['drain'] === true,
   };
 }
 

@@ -144,6 +144,25 @@ describe('leaving', () => {
     expect(kernel.workerCommands.at(-1)).toMatchObject({ verb: 'stop', body: { incarnation: worker.incarnation } });
   });
 
+  test('drains when kernels say so: takes no more, finishes, and has done what it was to', async () => {
+    const { handler, ends } = manual();
+    const { kernel, worker } = await setUp({ handlers: [handler] });
+    kernel.offer({ taskId: 'gl_1.a', type: 'manual' });
+    await settle();
+    kernel.control({ shards: [1], stop: [], signals: [], drain: true });
+    kernel.control({ shards: [1], stop: [], signals: [], drain: true });
+    kernel.offer({ taskId: 'gl_1.b', type: 'manual' });
+    await settle();
+    expect(kernel.commands.at(-1)).toBe('decline gl_1.b');
+    expect(worker.hasDrained).toBe(false);
+    ends[0]?.resolve(1);
+    await worker.left;
+    expect(worker.hasDrained).toBe(true);
+    expect(kernel.commands.at(-1)).toBe('complete gl_1.a');
+    // The kernel knows: it is told of the end alone.
+    expect(kernel.workerCommands.map(({ verb }) => verb)).toEqual(['register', 'stop']);
+  });
+
   test('stops in time: what still runs is given back', async () => {
     const { handler, contexts } = manual();
     const { kernel, worker, advance } = await setUp({ handlers: [handler] });

@@ -47,6 +47,8 @@ export interface RunningWorker {
   stop(options?: { readonly graceMs?: number; readonly reason?: string }): Promise<void>;
   /** Resolves when it has left, however that came. */
   readonly left: Promise<void>;
+  /** Whether it left because it was to: everything it had is done. */
+  readonly hasDrained: boolean;
   stats(): WorkerStats;
 }
 

@@ -49,6 +49,7 @@ class Worker implements RunningWorker {
   #lookedMs: number;
   #heardAnyMs: number;
   #leaving: Promise<void> | undefined;
+  #hasDrained = false;
   #tellRegistered: { resolve: () => void; reject: (error: unknown) => void };
   #tellLeft: () => void;
 
@@ -185,6 +186,12 @@ class Worker implements RunningWorker {
     for (const shard of control.shards) this.#heard.set(shard, now);
     for (const { taskId, attempt, reason } of control.stop) this.#workload.stop(taskId, attempt, reason);
     for (const { taskId, name, payload } of control.signals) this.#workload.signal(taskId, name, payload);
+    if (control.drain && this.#state === 'working') {
+      this.#options.log.info({ workerId: this.workerId }, 'Asked to drain.');
+      this.#takeNoMore();
+      this.#beat();
+      void this.#finish('drained');
+    }
   }
 
   #lookForSilence(): void {
@@ -211,13 +218,26 @@ class Worker implements RunningWorker {
   async drain(reason = 'drained'): Promise<void> {
     if (this.#state === 'joining' || this.#state === 'left') return this.stop({ graceMs: 0, reason });
     if (this.#state === 'working') {
-      this.#state = 'draining';
-      this.#workload.close();
+      this.#takeNoMore();
       await this.#registration.tell('drain', { reason });
       this.#beat();
     }
+    return this.#finish(reason);
+  }
+
+  #takeNoMore(): void {
+    this.#state = 'draining';
+    this.#workload.close();
+  }
+
+  async #finish(reason: string): Promise<void> {
     await this.#workload.empty();
+    this.#hasDrained = true;
     return this.stop({ graceMs: 0, reason });
+  }
+
+  get hasDrained(): boolean {
+    return this.#hasDrained;
   }
 
   stop(options: { readonly graceMs?: number; readonly reason?: string } = {}): Promise<void> {

@@ -60,7 +60,8 @@ export const worker: Behavior<WorkerState, WorkerEvent> = {
     }
     const profile = readProfile(body);
     if (typeof profile === 'string') return refuse('rejected', 'invalid_input', profile);
-    const isKnown = state?.status === 'registered' || state?.status === 'active';
+    // One that drains goes on draining: only its next life may begin anew.
+    const isKnown = state !== undefined && isThere(state);
     return isKnown && state.profile.incarnation === profile.incarnation
       ? repeat()
       : accept<WorkerEvent>([{ type: 'WorkerRegistered', data: profile }]);
@@ -80,5 +81,6 @@ export const worker: Behavior<WorkerState, WorkerEvent> = {
     }
   },
   presence: (state) => (isThere(state) ? state.profile.incarnation : undefined),
+  retiring: ({ status }) => status === 'draining',
   idle: (state) => !isThere(state),
 };

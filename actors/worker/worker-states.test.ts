@@ -54,7 +54,7 @@ describe('workers, by state and command,', () => {
         absent: registered,
         registered: { repeated: null },
         active: { repeated: null },
-        draining: registered,
+        draining: { repeated: null },
         lost: registered,
         gone: registered,
       },

@@ -11,12 +11,15 @@ export interface StartedRole {
   readonly details?: Readonly<Record<string, string | number>>;
   /** Settles when the role cannot go on; the process ends with code 1 and a supervisor starts it again. */
   readonly broken?: Promise<Error>;
+  /** Settles when the role has done all that it was to; the process ends with code 0, and a supervisor leaves it at that. */
+  readonly done?: Promise<string>;
 }
 
 /** From a role to its supervisor. */
 export type RoleReport =
   | { readonly type: 'ready'; readonly details: Readonly<Record<string, string | number>> }
-  | { readonly type: 'failed'; readonly message: string; readonly exitCode: number };
+  | { readonly type: 'failed'; readonly message: string; readonly exitCode: number }
+  | { readonly type: 'done'; readonly message: string };
 
 /** From a supervisor to a role. */
 export type RoleOrder = { readonly type: 'stop' };
@@ -65,7 +68,12 @@ export async function runRole({ logger, start, stopMs = roleStopMs }: RoleProces
   try {
     const role = await start();
     await report({ type: 'ready', details: role.details ?? {} });
-    reason = await Promise.race([ordered, ...(role.broken ? [role.broken] : [])]);
+    const done = role.done?.then(async (message) => {
+      logger.info({}, message);
+      await report({ type: 'done', message });
+      return undefined;
+    });
+    reason = await Promise.race([ordered, ...(role.broken ? [role.broken] : []), ...(done ? [done] : [])]);
     if (reason) {
       logger.error({}, reason.message);
       limitStop();

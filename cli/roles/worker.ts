@@ -6,7 +6,7 @@ import { derivedId, timeId } from '../../kernel/ids.ts';
 import { openWorkerLink } from '../../kernel/nats/index.ts';
 import { SystemRandom } from '../../kernel/random.ts';
 import { Registry } from '../../kernel/registry.ts';
-import { processDriver, startWorker, threadDriver } from '../../sandbox/index.ts';
+import { processDriver, type RunningWorker, startWorker, threadDriver } from '../../sandbox/index.ts';
 import { workerDrainMs } from '../bounds.ts';
 import { astraVersion } from '../commands/version.ts';
 import type { Config } from '../config.ts';
@@ -56,11 +56,22 @@ export async function startWorkerRole(config: Config, logger: RoleLogger): Promi
   logger.info({ workerId, slots, pools, drivers: allowDriver }, 'worker is registered');
   return {
     details: { workerId },
-    broken: worker.left.then(() => new Error('the worker has left')),
+    ...endsOf(worker),
     stop: stopAll([
       () => worker.stop({ graceMs: workerDrainMs, reason: 'its process stops' }),
       () => link.close(),
       () => artifacts.close(),
     ]),
   };
+}
+
+/** A worker that was drained has done what it was to; one that left otherwise cannot go on. */
+function endsOf(worker: RunningWorker): Required<Pick<StartedRole, 'broken' | 'done'>> {
+  const broken = Promise.withResolvers<Error>();
+  const done = Promise.withResolvers<string>();
+  void worker.left.then(() => {
+    if (worker.hasDrained) done.resolve('the worker is drained');
+    else broken.resolve(new Error('the worker has left'));
+  });
+  return { broken: broken.promise, done: done.promise };
 }

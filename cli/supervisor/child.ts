@@ -22,6 +22,8 @@ export interface ChildExit {
   /** Its own words for why, if it had any. */
   readonly reason: string | undefined;
   readonly exitCode: number | undefined;
+  /** It has done all that it was to, and said so. */
+  readonly done: boolean;
 }
 
 /**
@@ -56,8 +58,9 @@ export class Child {
         resolve({
           code,
           signal,
-          reason: reason ?? (report?.type === 'failed' ? report.message : lines.at(-1)),
+          reason: reason ?? (report?.type === 'failed' || report?.type === 'done' ? report.message : lines.at(-1)),
           exitCode: report?.type === 'failed' ? report.exitCode : undefined,
+          done: report?.type === 'done' && code === 0,
         });
       this.#process.on('exit', (code, signal) => done(code, signal));
       this.#process.on('error', (error) => done(null, null, error.message));

@@ -96,6 +96,10 @@ export class Supervisor {
     child.exited.then((exit) => {
       if (this.#stopping) return;
       const { name } = child.spec;
+      if (exit.done) {
+        this.#output.say('info', `${name}: ${exit.reason}; it is not started again`);
+        return;
+      }
       const how = exitText(exit);
       if (!this.#restart) {
         this.#giveUp(new AstraError('unavailable', 'role_died', `${name} ${how}; it is not restarted (--no-restart)`));

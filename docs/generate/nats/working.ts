@@ -113,7 +113,7 @@ function pullBlocks({ heartbeat, work, claim, several }: Scene): readonly string
   const durable = workDurable(org, 'default', 'noop', 'normal');
   return [
     messageText(heartbeat.message),
-    'What a kernel answers: the shards it owns, attempts to stop, and signals. Stops and signals it also sends by themselves, as they happen. Leave out what you do not understand: fields may be added.',
+    'What a kernel answers: the shards it owns, attempts to stop, and signals. Stops and signals it also sends by themselves, as they happen. `drain: true` is there once somebody has asked for it: take no more, finish what runs, say `stop`, and go. Leave out what you do not understand: fields may be added.',
     json(heartbeat.control),
     '### 3. Pull',
     `Attempts wait on ${code(`${names.root}.work.<org>.<pool>.<type>.<lane>`)}; the lane is ${code('high')} for priorities 0 to 2, ${code('normal')} for 3 to 6, ${code('low')} for 7 to 9. Each of these subjects has a durable, made by the kernel before its first message (until then a pull is answered with status 503: ask again a little later). While slots are free, ask each of yours:`,
