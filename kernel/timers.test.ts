@@ -52,6 +52,17 @@ describe('the timing wheel', () => {
     wheel.stop();
   });
 
+  it('counts from the database’s time, however far ahead the machine’s was when the wheel was made', () => {
+    const clock = new ManualClock();
+    const wheel = new TimerWheel(clock, tickMs);
+    clock.anchor(micros(1_600_000_000_000_000), clock.monotonicMs());
+    let fired = 0;
+    wheel.add(plusMs(clock.now(), 1000), () => fired++);
+    clock.advance(1000 + 2 * tickMs);
+    expect(fired).toBe(1);
+    wheel.stop();
+  });
+
   it.each([0, 1])('fires on its tick, wherever in a slot of level %i it is due', (level) => {
     let now = micros(1_700_000_000_000_000);
     const clock = { now: () => now, monotonicMs: () => now / 1000, anchor: () => {}, after: () => () => {} };

@@ -32,8 +32,8 @@ export class TimerWheel {
   readonly #clock: Clock;
   readonly #tickUs: number;
   readonly #rings: Ring[][] = Array.from({ length: levels }, () => Array.from({ length: slots }, ring));
-  /** The last tick whose timers were fired. */
-  #tick: number;
+  /** The last tick whose timers were fired. It is first asked for with the first timer: before the clock is anchored it is the machine's. */
+  #tick = 0;
   #size = 0;
   /** Set while the next tick is waited for: there is one such wait, however often the wheel runs empty and fills. */
   #cancelWake: (() => void) | undefined;
@@ -43,7 +43,6 @@ export class TimerWheel {
   constructor(clock: Clock, tickMs: number) {
     this.#clock = clock;
     this.#tickUs = tickMs * 1000;
-    this.#tick = Math.floor(clock.now() / this.#tickUs);
   }
 
   get size(): number {
