@@ -250,6 +250,26 @@ describe('a bus that forgot', () => {
     expect(inspectMs).toBeGreaterThan(purgeMs);
   });
 
+  it('is made anew once, however many kernels find out', async () => {
+    const { pass, until } = still();
+    await world.start();
+    await world.launch();
+    const a = boxId('a');
+    await world.ask('open', a, { text: 'a' });
+    const { recreate } = world.bus;
+    let made = 0;
+    world.bus.recreate = async (...args) => {
+      made++;
+      await recreate.apply(world.bus, args);
+    };
+    world.bus.wipe();
+    await until(() => made > 0);
+    await world.ask('add', a);
+    await pass(3 * inspectMs);
+    expect(await world.ask('add', a)).toMatchObject({ ok: true });
+    expect(made).toBe(1);
+  });
+
   it('has nothing decided twice that reached its new streams before they were known to be new (I3)', async () => {
     const { bus, log } = begin();
     await world.start();

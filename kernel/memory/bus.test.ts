@@ -11,8 +11,8 @@ describe('the bus in memory', () => {
       return {
         bus,
         replyRoot: 'astra.reply',
-        sendBatch: async (of, org, entries, replyTo) => bus.sendBatch(of, org, entries, replyTo),
-        sendNonsense: async (of, org) => bus.sendBatch(of, org, null),
+        sendBatch: async (of, org, entries, replyTo) => void bus.sendBatch(of, org, entries, replyTo),
+        sendNonsense: async (of, org) => void bus.sendBatch(of, org, null),
         onReply: async (subject, listener) => bus.onReply(subject, listener),
         onWork: async (org, pool, type, listener) =>
           bus.takeWork((offer) => {

@@ -17,6 +17,7 @@ import { AstraError } from '../errors.ts';
 import type { LanePosition } from '../log.ts';
 import { publicationKey } from '../publication-key.ts';
 import { batchEntries } from '../worker-batch.ts';
+import { Readers } from './readers.ts';
 
 /** What the bus calls before it carries a message: true loses it. */
 export type Loss = (kind: 'channel' | 'log' | 'work' | 'reply' | 'event' | 'heads', to: number | string) => boolean;
@@ -60,8 +61,9 @@ export class MemoryBus implements Bus {
   #channels: StoredEffect[] = [];
   #bytes = { lanes: 0, channels: 0 };
   readonly #ingress = new MemoryIngress((retry) => this.#clock.after(ingressRetryMs, retry));
-  readonly #laneReaders = new Map<Shard, Reader<StoredCommand>>();
-  readonly #channelReaders = new Map<Shard, Reader<StoredEffect>>();
+  /** Who reads a shard: its owner, and perhaps one that does not know yet that it was deposed. */
+  readonly #laneReaders = new Readers<StoredCommand>();
+  readonly #channelReaders = new Readers<StoredEffect>();
   readonly #connectionListeners: ((state: 'lost' | 'back') => void)[] = [];
   readonly #headListeners = new Set<(heads: readonly Head[]) => void>();
   readonly #heartbeatListeners = new Set<(org: string, worker: string, payload: Uint8Array) => void>();
@@ -103,6 +105,11 @@ export class MemoryBus implements Bus {
     if (this.#generation !== undefined && this.#generation > next)
       throw new AstraError('unavailable', 'bus_unavailable', `the bus is of generation ${this.#generation}`);
     this.#empty();
+    if (next !== this.#generation) {
+      // Whoever reads another generation has to open this one.
+      this.#laneReaders.clear();
+      this.#channelReaders.clear();
+    }
     this.#generation = next;
     this.#sequence = beyondSequence;
   }
@@ -154,39 +161,38 @@ export class MemoryBus implements Bus {
     deliver: (message: LaneMessage) => void | Promise<void>,
   ): Promise<Subscription> {
     this.#check();
-    const reader = new Reader<StoredCommand>(({ sequence, time, entries, replyTo, bytes }) => {
-      if (sequence <= from.sequence) return;
-      return deliver({
-        position: { generation: from.generation, sequence, time },
-        entries,
-        bytes,
-        ...(replyTo === undefined ? null : { replyTo }),
-      });
-    });
-    this.#laneReaders.set(shard, reader);
-    reader.push(...(this.#lanes.get(shard) ?? []));
-    return reader;
+    return this.#laneReaders.open(
+      shard,
+      this.#lanes.get(shard) ?? [],
+      ({ sequence, time, entries, replyTo, bytes }) => {
+        if (sequence <= from.sequence) return;
+        return deliver({
+          position: { generation: from.generation, sequence, time },
+          entries,
+          bytes,
+          ...(replyTo === undefined ? null : { replyTo }),
+        });
+      },
+    );
   }
 
   async openChannels(to: Shard, deliver: (message: ChannelMessage) => void | Promise<void>): Promise<Subscription> {
     this.#check();
-    const reader = new Reader<StoredEffect>(deliver);
-    this.#channelReaders.set(to, reader);
-    reader.push(...this.#channels.filter((message) => message.to === to));
-    return reader;
+    const held = this.#channels.filter((message) => message.to === to);
+    return this.#channelReaders.open(to, held, deliver);
   }
 
   async sendCommand(shard: Shard, envelope: Envelope): Promise<void> {
     this.sendEntries(shard, [{ ok: true, envelope }]);
   }
 
-  /** What a worker says: its batch, or what is none. */
-  sendBatch(shard: Shard, org: string, body: Json, replyTo?: string): void {
-    this.sendEntries(shard, batchEntries(org, body, Buffer.from(JSON.stringify(body))), replyTo);
+  /** What a worker says: its batch, or what is none. Returns its sequence, as a PubAck does. */
+  sendBatch(shard: Shard, org: string, body: Json, replyTo?: string): number {
+    return this.sendEntries(shard, batchEntries(org, body, Buffer.from(JSON.stringify(body))), replyTo);
   }
 
-  /** A lane message. */
-  sendEntries(shard: Shard, entries: readonly LaneEntry[], replyTo?: string): void {
+  /** A lane message; returns its sequence. */
+  sendEntries(shard: Shard, entries: readonly LaneEntry[], replyTo?: string): number {
     const bytes = entries.reduce((sum, entry) => sum + sizeOf(entry), 0);
     this.#check(bytes);
     if (this.#bytes.lanes + bytes > this.#streamBytesMax) throw streamFull();
@@ -201,7 +207,8 @@ export class MemoryBus implements Bus {
     const lane = this.#lanes.get(shard) ?? [];
     lane.push(stored);
     this.#lanes.set(shard, lane);
-    this.#laneReaders.get(shard)?.push(stored);
+    this.#laneReaders.push(shard, stored);
+    return stored.sequence;
   }
 
   async sendChannel(to: Shard, from: Shard, n: number, envelope: Uint8Array): Promise<void> {
@@ -211,7 +218,7 @@ export class MemoryBus implements Bus {
     this.#bytes.channels += envelope.length;
     const message = { to, from, n, envelope, sequence: ++this.#sequence };
     this.#channels.push(message);
-    this.#channelReaders.get(to)?.push(message);
+    this.#channelReaders.push(to, message);
   }
 
   async purge(shard: Shard, laneBelow: number, channelsBelow: number): Promise<void> {
@@ -353,34 +360,6 @@ const sizeOf = (entry: LaneEntry): number =>
 
 const streamFull = (): AstraError =>
   new AstraError('overloaded', 'stream_full', 'a stream is at its bound: retry later', { retryAfterMs: 1000 });
-
-/** Delivers in order, one at a time. */
-class Reader<T> implements Subscription {
-  readonly #deliver: (message: T) => void | Promise<void>;
-  readonly #queue: T[] = [];
-  #running: Promise<void> | undefined;
-  #stopped = false;
-
-  constructor(deliver: (message: T) => void | Promise<void>) {
-    this.#deliver = deliver;
-  }
-
-  push(...messages: readonly T[]): void {
-    this.#queue.push(...messages);
-    this.#running ??= this.#run();
-  }
-
-  async #run(): Promise<void> {
-    await Promise.resolve();
-    for (let next = this.#queue.shift(); next && !this.#stopped; next = this.#queue.shift()) await this.#deliver(next);
-    this.#running = undefined;
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#queue.length = 0;
-  }
-}
 
 /** Publications that wait for their handling: all at once, but one at a time for each key; what fails comes again. */
 class MemoryIngress {
