@@ -2,6 +2,7 @@ import type { Address } from '../../kernel/address.ts';
 import { accept, delegate, redirect, refuse } from '../../kernel/behavior.ts';
 import type { Json } from '../../kernel/envelope.ts';
 import { isFields, type Verb } from '../command.ts';
+import { deadlineIsPast } from '../goal/deadline.ts';
 import { checkPlan, planProblem } from '../goal/plan-check.ts';
 import type { AgentEvent } from './events.ts';
 import { type AgentState, pinOf } from './state.ts';
@@ -10,7 +11,7 @@ export const goalAt = ({ org }: Address, id: string): Address => ({ org, type: '
 
 /** An agent admits goals before they exist, and counts those that are open. */
 export const admissionVerbs = {
-  admit(state, body, { self }) {
+  admit(state, body, { self, now }) {
     const { goalId, goal } = body;
     if (typeof goalId !== 'string' || !isFields(goal))
       return refuse('rejected', 'invalid_input', 'expected { goalId, goal }');
@@ -26,6 +27,8 @@ export const admissionVerbs = {
         `expected fewer than ${profile.maxConcurrentGoals} open goals of this agent, found ${open.size}: wait until one has ended`,
         { retryAfterMs: 1000 },
       );
+    const { deadline } = goal;
+    if (typeof deadline === 'number' && deadline <= now) return { kind: 'refused', problem: deadlineIsPast };
     if (goal['plan'] !== undefined) {
       const { allowedTools } = profile;
       const checked = checkPlan(goal['plan'], { priority: goal['priority'] as number, allowedTools });

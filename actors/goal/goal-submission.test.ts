@@ -23,6 +23,16 @@ function world() {
 }
 
 describe('a goal that is submitted', () => {
+  it('under a key is answered as before when its deadline has passed meanwhile (I3); another one is refused', () => {
+    const { domain, submit } = world();
+    const deadline = new Date(domain.now / 1000 + 1000).toISOString();
+    const reply = submit({ plan, deadline }, 'k1');
+    domain.wait(2000);
+    expect(submit({ plan, deadline }, 'k1')).toMatchObject({ ok: true, id: idOf(reply), replayed: true });
+    expect(codeOf(submit({ plan, deadline }, 'k2'))).toBe('invalid_input');
+    expect(() => submit({ plan, deadline })).toThrow('still to come');
+  });
+
   it('with a plan is active: its tasks exist, and those that wait for nothing are ready', () => {
     const { domain, agentId, submit } = world();
     const reply = submit({ plan, text: 'why', labels: { team: 'red' }, priority: 2 });

@@ -4,6 +4,7 @@ import { AstraError } from '../../kernel/errors.ts';
 import { goalDeadlineMaxMs } from '../bounds.ts';
 import type { ReasonInput } from '../input.ts';
 import { commandFor, creationOf, type RequestContext } from '../request.ts';
+import { deadlineIsPast, deadlineProblem } from './deadline.ts';
 import type { GoalInput } from './input.ts';
 import { checkPlan, planProblem } from './plan-check.ts';
 
@@ -13,7 +14,7 @@ export function submitGoal(input: GoalInput, context: RequestContext): Envelope 
   const goal: Record<string, Json> = { agentId, priority, dependsOn, requireApproval, labels };
   if (text !== undefined) goal['text'] = text;
   if (subject !== undefined) goal['subject'] = subject;
-  if (input.deadline !== undefined) goal['deadline'] = deadlineOf(input.deadline, context.now);
+  if (input.deadline !== undefined) goal['deadline'] = deadlineOf(input.deadline, context);
   if (input.plan !== undefined) {
     const checked = checkPlan(input.plan, { priority });
     if (!checked.ok) throw AstraError.fromProblem(planProblem(checked));
@@ -31,18 +32,13 @@ export function submitGoal(input: GoalInput, context: RequestContext): Envelope 
   );
 }
 
-function deadlineOf(text: string, now: number): number {
+/** I3: what is asked again under its key is answered as before, however late; the agent, asked last, knows that it is none. */
+function deadlineOf(text: string, { now, idempotencyKey, firstSeen }: RequestContext): number {
   const at = micros(Date.parse(text) * 1000);
-  const fault =
-    at > now + goalDeadlineMaxMs * 1000
-      ? 'expected a time within a year'
-      : at > now
-        ? undefined
-        : 'expected a time that is still to come';
-  if (fault !== undefined)
-    throw new AstraError('rejected', 'invalid_input', `/deadline: ${fault}`, {
-      errors: [{ pointer: '/deadline', message: fault }],
-    });
+  const mayBeRepeat = idempotencyKey !== undefined && firstSeen !== true;
+  if (at > now + goalDeadlineMaxMs * 1000)
+    throw AstraError.fromProblem(deadlineProblem('expected a time within a year'));
+  if (at <= now && !mayBeRepeat) throw AstraError.fromProblem(deadlineIsPast);
   return at;
 }
 
