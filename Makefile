@@ -6,7 +6,7 @@ BIN := node_modules/.bin
 READY := node_modules/.astra-setup
 SOURCES := $(wildcard actors bench cli docs examples gateway kernel projections sandbox test)
 
-.PHONY: help setup demo up test unit check model format bench docs clean
+.PHONY: help setup demo up test unit check model format bench sim docs clean
 
 help: ## Print these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ format: $(READY) ## Format and fix what can be fixed
 
 bench: $(READY) ## Run a benchmark (ARGS="tasks --max", ARGS=append)
 	@$(RUN) node bench/main.ts $(ARGS)
+
+sim: $(READY) ## Simulate kernels under faults, by seeds (ARGS="--seeds 2000", ARGS=--help)
+	@$(RUN) node test/simulation/main.ts $(ARGS)
 
 docs: $(READY) ## Write the generated pages under docs/
 	@$(RUN) node docs/generate.ts

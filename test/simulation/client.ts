@@ -1,0 +1,244 @@
+import {
+  agentInput,
+  cancelTask,
+  commandAgent,
+  commandGoal,
+  goalInput,
+  messageAgent,
+  patchAgent,
+  type RequestContext,
+  readInput,
+  redriveTask,
+  spawnAgent,
+  submitGoal,
+} from '../../actors/index.ts';
+import type { Envelope, Json, Reply } from '../../kernel/envelope.ts';
+import { timeId } from '../../kernel/ids.ts';
+import { epochMs } from './database.ts';
+import { randomPlan } from './plans.ts';
+import { ProcessClock, SimProcess } from './process.ts';
+import type { World } from './world.ts';
+
+export const org = 'acme';
+
+/** How a request reaches a kernel. */
+type Way =
+  | { readonly way: 'publish'; readonly verb: string; readonly body: Json }
+  | { readonly way: 'command'; make(context: RequestContext): Envelope };
+
+/** Whom a request is answered by: the actor that it is for, or another one that it is carried on to. */
+interface Asked {
+  readonly key: string | undefined;
+  readonly what: Way;
+  readonly isDirect: boolean;
+  answer: Reply | undefined;
+}
+
+/**
+ * Who asks for things: by publications and by commands, with keys and without. A request with a key is repeated until it is
+ * answered, and now and then afterwards; the answers have to be the same.
+ */
+export class SimClient {
+  readonly #world: World;
+  readonly process: SimProcess;
+  readonly #clock: ProcessClock;
+  readonly asked: Asked[] = [];
+  readonly #agents: string[] = [];
+  readonly #goals: string[] = [];
+  #counter = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.process = new SimProcess('client', world.time, world.diceOf('client'));
+    this.#clock = new ProcessClock(this.process, epochMs, 1);
+    const agents = 1 + this.process.dice.int(3);
+    for (let i = 0; i < agents; i++) this.#spawn(`Ada ${this.process.dice.int(3)}`);
+    this.#clock.after(300, () => this.#again());
+    this.#clock.after(2000, () => this.#care());
+  }
+
+  /** Requests that have to be answered, and are not. */
+  get open(): readonly Asked[] {
+    return this.asked.filter(({ key, answer }) => key !== undefined && answer === undefined);
+  }
+
+  #again(): void {
+    if (this.#world.isCalm) return;
+    this.#act();
+    this.#clock.after(this.process.dice.between(50, this.#world.paceMs * 2), () => this.#again());
+  }
+
+  /** Once nothing is in the way any more, nobody keeps a goal waiting. */
+  #care(): void {
+    if (this.#world.isCalm)
+      for (const [id, { status }] of this.#world.story.goals) {
+        if (status === 'paused') this.#goalCommand(id, 'resume');
+        if (status === 'awaiting_approval') this.#goalCommand(id, 'approve');
+      }
+    this.#clock.after(2000, () => this.#care());
+  }
+
+  #act(): void {
+    const { dice } = this.process;
+    const [agent, goal] = [dice.pick<string | undefined>(this.#agents), dice.pick<string | undefined>(this.#goals)];
+    if (agent === undefined) return;
+    if (goal === undefined) {
+      this.#submit(agent);
+      return;
+    }
+    const repeated = dice.pick<Asked | undefined>(this.asked.filter(({ key }) => key !== undefined));
+    // How likely each is, of 100.
+    const wishes: readonly (readonly [number, () => unknown])[] = [
+      [this.#goals.length < this.#world.goalsMax ? 40 : 0, () => this.#submit(agent)],
+      [20, () => this.#message(agent)],
+      [5, () => this.#goalCommand(goal, 'cancel')],
+      [10, () => this.#goalCommand(goal, dice.pick(['pause', 'resume', 'resume']))],
+      [3, () => this.#goalCommand(goal, dice.pick(['approve', 'reject']))],
+      [10, () => this.#taskCommand(goal)],
+      [4, () => this.#agentCommand(agent)],
+      [3, () => this.#ask(undefined, { way: 'publish', verb: 'goal.nonsense', body: {} })],
+      [5, () => repeated && this.#repeat(repeated)],
+    ];
+    let chance = dice.number() * wishes.reduce((sum, [weight]) => sum + weight, 0);
+    for (const [weight, wish] of wishes) {
+      chance -= weight;
+      if (chance < 0) {
+        wish();
+        return;
+      }
+    }
+  }
+
+  #spawn(name: string): void {
+    const input = readInput(agentInput, { name, maxConcurrentGoals: 20 });
+    const ask = this.#ask(this.#key(), { way: 'command', make: (context) => spawnAgent(input, context) });
+    void ask.then((reply) => reply?.ok && this.#agents.push(reply.id));
+  }
+
+  #submit(agentId: string): void {
+    const { dice } = this.process;
+    const body = {
+      agentId,
+      ...(dice.chance(0.15)
+        ? { text: 'whatever is wanted' }
+        : { plan: { tasks: randomPlan(dice, this.#world.tasksMax) } }),
+      priority: dice.int(10),
+      dependsOn: this.#goals.filter(() => dice.chance(0.15)),
+      ...(dice.chance(0.2)
+        ? { deadline: new Date(this.#clock.now() / 1000 + dice.between(20_000, 90_000)).toISOString() }
+        : {}),
+      requireApproval: dice.chance(0.1),
+    };
+    const key = dice.chance(0.8) ? this.#key() : undefined;
+    const ask = dice.chance(0.5)
+      ? this.#ask(key, { way: 'publish', verb: 'goal.submit', body: body as Json })
+      : this.#ask(key, { way: 'command', make: (context) => submitGoal(readInput(goalInput, body), context) });
+    void ask.then((reply) => reply?.ok && this.#goals.push(reply.id));
+  }
+
+  #message(agent: string): void {
+    const { dice } = this.process;
+    const input = { type: 'note', payload: { n: ++this.#counter } };
+    const key = dice.chance(0.5) ? this.#key() : undefined;
+    if (dice.chance(0.5)) void this.#ask(key, { way: 'publish', verb: `agent.message.${agent}`, body: input });
+    else void this.#ask(key, { way: 'command', make: (context) => messageAgent(agent, input, context) }, true);
+  }
+
+  #goalCommand(goal: string, verb: 'cancel' | 'pause' | 'resume' | 'approve' | 'reject'): void {
+    void this.#ask(this.#key(), { way: 'command', make: (context) => commandGoal(goal, verb, {}, context) }, true);
+  }
+
+  #taskCommand(goal: string): void {
+    const { dice } = this.process;
+    const tasks = [...(this.#world.story.goals.get(goal)?.tasks ?? [])];
+    if (tasks.length === 0) return;
+    const dead = tasks.filter(([, { status }]) => status === 'dead_letter');
+    const [key] = dice.pick(dead.length > 0 ? dead : tasks);
+    const make = (context: RequestContext): Envelope =>
+      dead.length > 0 ? redriveTask(`${goal}.${key}`, context) : cancelTask(`${goal}.${key}`, {}, context);
+    void this.#ask(this.#key(), { way: 'command', make }, true);
+  }
+
+  #agentCommand(agent: string): void {
+    const { dice } = this.process;
+    const verb = dice.pick(['pause', 'resume', 'resume', 'rename'] as const);
+    const make = (context: RequestContext): Envelope =>
+      verb === 'rename'
+        ? patchAgent(agent, { name: `Bob ${dice.int(3)}` }, context)
+        : commandAgent(agent, verb, {}, context);
+    void this.#ask(verb === 'rename' ? undefined : this.#key(), { way: 'command', make }, verb !== 'rename');
+  }
+
+  #key(): string {
+    return `k${++this.#counter}`;
+  }
+
+  #ask(key: string | undefined, what: Way, isDirect = false): Promise<Reply | undefined> {
+    const asked: Asked = { key, what, isDirect, answer: undefined };
+    this.asked.push(asked);
+    return this.#repeat(asked);
+  }
+
+  /** Asks, again and again where there is a key, until there is an answer. */
+  #repeat(asked: Asked): Promise<Reply | undefined> {
+    const replyTo = `astra.reply.${org}.${++this.#counter}`;
+    return new Promise((resolve) => {
+      let isAnswered = false;
+      this.#world.hear(this.process, replyTo, (answer) => {
+        const reply = answer as Reply;
+        if (isAnswered || (!reply.ok && isPassing(reply))) return;
+        isAnswered = true;
+        this.#answered(asked, reply);
+        resolve(reply);
+      });
+      const again = (): void => {
+        if (isAnswered) return;
+        this.#send(asked, replyTo).catch(() => {});
+        if (asked.key !== undefined) this.#clock.after(this.process.dice.between(1500, 5000), again);
+        else this.#clock.after(30_000, () => resolve(undefined));
+      };
+      again();
+    });
+  }
+
+  #answered(asked: Asked, reply: Reply): void {
+    const { key, answer } = asked;
+    if (!answer?.ok) asked.answer = reply;
+    if (key === undefined || !answer?.ok) return;
+    if (!reply.ok || reply.id !== answer.id || reply.position !== answer.position)
+      this.#world.violate('I3', `key ${key} was answered ${JSON.stringify(answer)} and then ${JSON.stringify(reply)}`);
+  }
+
+  async #send({ key, what, isDirect }: Asked, replyTo: string): Promise<void> {
+    const network = this.#world.network;
+    if (what.way === 'publish') {
+      const { verb, body } = what;
+      const publication = {
+        org,
+        verb,
+        contentType: 'application/json',
+        payload: Buffer.from(JSON.stringify(body)),
+        replyTo,
+      };
+      await network.ask(this.process, async () => {
+        network.bus.publish(key === undefined ? publication : { ...publication, idempotencyKey: key });
+      });
+      return;
+    }
+    const { dice } = this.process;
+    const entropy = (): Buffer => Buffer.from(Array.from({ length: 10 }, () => dice.int(256)));
+    const envelope = what.make({
+      org,
+      principal: 'key:client',
+      route: 'simulated',
+      now: this.#clock.now(),
+      newId: (prefix) => timeId(prefix, Math.floor(this.#clock.now() / 1000), entropy()),
+      ...(key === undefined ? {} : { idempotencyKey: key }),
+    });
+    await this.#world.command({ ...envelope, replyTo }, this.process, isDirect);
+  }
+}
+
+/** What is refused now may be taken when it is asked again. */
+const isPassing = (reply: Reply): boolean =>
+  !reply.ok && ['unavailable', 'overloaded', 'indeterminate'].includes(reply.problem.kind);
