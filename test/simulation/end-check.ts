@@ -14,6 +14,8 @@ const quietMs = 300_000;
 /** How long answers to probes, and the read models, may take then. */
 const levelMs = 30_000;
 
+/** Steps between two looks at whether something is reached. */
+const lookSteps = 20;
 /** Longer than a commit takes. */
 const commitMs = 200;
 
@@ -30,7 +32,8 @@ export async function checkEnd(world: World): Promise<void> {
 
 async function until(world: World, ms: number, isReached: () => boolean): Promise<void> {
   const end = world.time.nowMs + ms;
-  while (!world.violation && !isReached() && world.time.nowMs < end) await world.time.step();
+  while (!world.violation && !isReached() && world.time.nowMs < end)
+    for (let i = 0; i < lookSteps; i++) await world.time.step();
 }
 
 /** What is still to come. */

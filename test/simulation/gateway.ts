@@ -13,8 +13,9 @@ export class SimGateway {
     this.process = new SimProcess(name, world.time, world.diceOf(name));
     const clock = new ProcessClock(this.process, epochMs, 5);
     this.now = () => clock.now();
+    const log = world.database.portOf(this.process);
     this.projections = startProjections({
-      log: world.database.portOf(this.process),
+      log: world.mutation?.gatewayLog?.(log) ?? log,
       tail: world.network.tailOf(this.process),
       clock,
       shapes: world.registry,

@@ -22,7 +22,7 @@ export class SimKernel {
     this.process = new SimProcess(name, world.time, world.diceOf(name));
     const { dice } = this.process;
     // Its machine's clock may be wrong by an hour, and its timers late.
-    const clock = new ProcessClock(this.process, epochMs + dice.between(-1, 1) * hourMs, dice.pick([1, 10, 40]) * 5);
+    const clock = new ProcessClock(this.process, epochMs + dice.between(-1, 1) * hourMs, dice.pick([20, 50, 200]));
     const random = seededRandom(createHash('sha256').update(`${world.seed}/${name}`).digest());
     const defect = (what: unknown): void => world.violate('defect', `${name}: ${textOf(what)}`);
     const options: KernelOptions = {

@@ -1,4 +1,4 @@
-import { type Generation, type Shard, shard } from '../../kernel/brand.ts';
+import { type Epoch, epoch, type Generation, type Shard, shard } from '../../kernel/brand.ts';
 import { openEvent } from '../../kernel/codec.ts';
 import type { EventRecord, StoredEvent } from '../../kernel/event.ts';
 import { eventHash, genesisHash } from '../../kernel/hash.ts';
@@ -31,7 +31,7 @@ export class LogCheck implements DatabaseObserver {
   readonly #violate: Violate;
   /** How many events there are. */
   events = 0;
-  /** A bus that was rolled back gives the same sequences to other messages. */
+  /** A bus that was wiped or rolled back gives the same sequences to other messages. */
   lanesMayGoBack = false;
   #recreated = 0;
   /** Told of every event, in order of its commit. */
@@ -58,6 +58,10 @@ export class LogCheck implements DatabaseObserver {
   recreated(generation: Generation): void {
     if (generation === this.#recreated) this.lanesMayGoBack = true;
     this.#recreated = generation;
+  }
+
+  epochOf(of: Shard): Epoch {
+    return epoch(this.#of(of).epoch);
   }
 
   seqOf(of: Shard): number {

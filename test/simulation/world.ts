@@ -25,6 +25,9 @@ import { SimWorker } from './worker.ts';
 /** What happened last, kept for whoever reads a violation. */
 const notesMax = 40;
 
+/** What is part of a run's hash, beside its commits. */
+const hashed = new Set(['reply', 'sendLog', 'sendChannel', 'sendWork', 'sendControl', 'recreate']);
+
 const registry = new Registry(behaviors);
 const typesOfWorkers: readonly (readonly string[])[] = [
   ['noop', 'calc'],
@@ -61,6 +64,7 @@ export class World {
   readonly notes: string[] = [];
   onProbe: (probe: Probe) => void = () => {};
   readonly #hash = createHash('sha256');
+  readonly #shared = new Map<string, unknown>();
   #lives = 0;
   /** Of the last message on any lane. */
   #sequence = 0;
@@ -107,6 +111,7 @@ export class World {
         this.lanes.recreated();
         this.commits.recreated(args[0] as Generation);
       }
+      if (!hashed.has(name)) return;
       this.#hash.update(`${this.time.nowMs} ${name}`);
       for (const arg of args) this.#hash.update(arg instanceof Uint8Array ? arg : (JSON.stringify(arg) ?? ''));
     };
@@ -128,6 +133,12 @@ export class World {
   note(text: string): void {
     this.notes.push(`${this.time.nowMs.toFixed(1).padStart(9)} ms  ${text}`);
     if (this.notes.length > notesMax * 2) this.notes.splice(0, notesMax);
+  }
+
+  /** What all processes of this world share for a planted bug. */
+  shared<T>(name: string, make: () => T): T {
+    if (!this.#shared.has(name)) this.#shared.set(name, make());
+    return this.#shared.get(name) as T;
   }
 
   probe(probe: Probe): void {
@@ -194,6 +205,7 @@ export class World {
   wipe(): void {
     this.lanes.forgot();
     this.work.wipe();
+    this.commits.lanesMayGoBack = true;
     this.network.bus.wipe();
     this.network.isBare = true;
   }
