@@ -270,6 +270,28 @@ describe('a bus that forgot', () => {
     expect(made).toBe(1);
   });
 
+  it('does not go back to a generation that is over, whoever finds it empty', async () => {
+    const { pass, until } = still();
+    const { bus, log } = world;
+    const owner = await world.start();
+    await world.launch();
+    const a = boxId('a');
+    await world.ask('open', a, { text: 'a' });
+    bus.wipe();
+    await until(() => world.warnings.some((text) => text.includes('the bus forgot')));
+    await world.ask('add', a);
+    const { generation } = (await log.heads([homeOf(a)]))[0]?.lane ?? {};
+    expect(generation).toBe(2);
+    // The one that has no shard, and did not see it, is the first to look at what is empty once more, and takes over.
+    bus.disconnect();
+    bus.wipe();
+    await world.crash(owner);
+    bus.reconnect();
+    await pass(2 * inspectMs);
+    await world.ask('add', a);
+    expect((await log.heads([homeOf(a)]))[0]?.lane.generation).toBeGreaterThanOrEqual(2);
+  });
+
   it('has nothing decided twice that reached its new streams before they were known to be new (I3)', async () => {
     const { bus, log } = begin();
     await world.start();
