@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import {
   agentInput,
   cancelTask,
@@ -205,7 +206,7 @@ export class SimClient {
     const { key, answer } = asked;
     if (!answer?.ok) asked.answer = reply;
     if (key === undefined || !answer?.ok) return;
-    if (!reply.ok || reply.id !== answer.id || reply.position !== answer.position)
+    if (!reply.ok || reply.id !== answer.id || !isDeepStrictEqual(reply.data ?? answer.data, answer.data ?? reply.data))
       this.#world.violate('I3', `key ${key} was answered ${JSON.stringify(answer)} and then ${JSON.stringify(reply)}`);
   }
 

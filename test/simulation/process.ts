@@ -73,7 +73,7 @@ export class SimProcess {
   resume(): void {
     if (this.state !== 'paused') return;
     this.state = 'up';
-    for (let next = this.#held.shift(); next && this.state === 'up'; next = this.#held.shift()) this.pass(next);
+    while (this.state === 'up' && this.#held.length > 0) this.pass(this.#held.shift() as () => void);
   }
 
   /** Asks something of the outside. */

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { mutations } from './mutations.ts';
+import { type RunResult, run, stepsDefault } from './run.ts';
+
+/** Every planted bug is found within so many seeds; most within a few. */
+const seedsMax = 200;
+/** A search that finds nothing takes this long. */
+const searchMs = 300_000;
+
+const runOf = (seed: number): Promise<RunResult> => run({ seed, steps: stepsDefault });
+
+describe('the simulator', () => {
+  it('finds nothing wrong in a handful of runs, and runs each in the same way again (I1 to I5, I7, I8)', async () => {
+    for (const seed of [1, 2, 3, 4, 5]) {
+      const { hash, violation, faults, notes } = await runOf(seed);
+      expect(violation, notes.join('\n')).toBeUndefined();
+      expect(faults).toBeGreaterThan(0);
+      expect((await runOf(seed)).hash).toBe(hash);
+    }
+  }, 60_000);
+
+  it('runs seeds apart', async () => {
+    const [one, other] = [await runOf(6), await runOf(7)];
+    expect(one.hash).not.toBe(other.hash);
+  }, 20_000);
+
+  it.each(Object.entries(mutations))(
+    'finds the planted bug %s',
+    async (_name, mutation) => {
+      let found: RunResult | undefined;
+      for (let seed = 1; seed <= seedsMax && !found?.violation; seed++)
+        found = await run({ seed, steps: stepsDefault, mutation });
+      expect(found?.violation).toBeDefined();
+    },
+    searchMs,
+  );
+});
