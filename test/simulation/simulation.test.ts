@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { faults } from './faults.ts';
 import { mutations } from './mutations.ts';
 import { type RunResult, run, stepsDefault } from './run.ts';
 
@@ -23,6 +26,12 @@ describe('the simulator', () => {
     const [one, other] = [await runOf(6), await runOf(7)];
     expect(one.hash).not.toBe(other.hash);
   }, 20_000);
+
+  it('is described with every fault and every planted bug', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/simulation.md'), 'utf8');
+    for (const name of Object.keys(faults)) expect(page).toContain(`\`${name}\``);
+    for (const [name, { what }] of Object.entries(mutations)) expect(page).toContain(`| \`${name}\` | ${what} |`);
+  });
 
   it.each(Object.entries(mutations))(
     'finds the planted bug %s',
