@@ -94,7 +94,10 @@ export default {
         'I6: Postgres and NATS are chosen where a process is put together (cli); no way leads to them from a route, a read ' +
         'model or a behavior, because no step of such a way is allowed.',
       severity: 'error',
-      from: { path: '^(kernel|actors|projections|gateway|sandbox)/', pathNot: ['^kernel/(postgres|nats)/', tests] },
+      from: {
+        path: '^(kernel|actors|projections|gateway|sandbox)/',
+        pathNot: ['^kernel/(postgres|nats|memory)/', tests],
+      },
       to: { path: '^kernel/(postgres|nats|memory)/', dependencyTypesNot: ['type-only'] },
     },
   ],

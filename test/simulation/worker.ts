@@ -3,6 +3,7 @@ import type { WorkOffer } from '../../kernel/bus.ts';
 import type { Json, Reply } from '../../kernel/envelope.ts';
 import { derivedId } from '../../kernel/ids.ts';
 import type { Network } from './network.ts';
+import { plannedByWorker } from './plans.ts';
 import { ProcessClock, SimProcess } from './process.ts';
 import type { Puller } from './work-stream.ts';
 import type { World } from './world.ts';
@@ -16,6 +17,7 @@ interface Attempt {
   readonly shard: number;
   readonly taskId: string;
   readonly attempt: number;
+  readonly type: string;
   readonly timeoutMs: number;
 }
 
@@ -152,7 +154,7 @@ export class SimWorker implements Puller {
   async #report(attempt: Attempt, course: Course): Promise<void> {
     const fails = course === 'fail' || course === 'fail-for-good';
     const error = { code: 'broken', message: 'as drawn', retryable: course === 'fail' };
-    const body = fails ? { error } : { result: { of: attempt.attempt } };
+    const body = fails ? { error } : { result: attempt.type === 'plan' ? plannedByWorker : { of: attempt.attempt } };
     await this.#batch([attempt], () => (fails ? 'fail' : 'complete'), body);
     if (this.#running.get(attempt.taskId) === attempt) this.#end(attempt.taskId);
   }
