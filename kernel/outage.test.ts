@@ -148,6 +148,33 @@ describe('a shard that is lost', () => {
     expect((await log.heads([homeOf(a)]))[0]?.owner).toBe(kernel.owner);
   });
 
+  it('and claimed again goes on with publications, when a commit of before is found fenced only then', async () => {
+    const { until } = still();
+    const { log, bus } = world;
+    const first = 0 as Shard;
+    const kernel = await world.start();
+    const a = Array.from({ length: 100 }, (_, i) => boxId(`z${i}`)).find((box) => homeOf(box) === first) as string;
+    const { commit } = log;
+    let go: (() => void) | undefined;
+    log.commit = async (parts) => {
+      if (!go && parts.some(({ shard }) => shard === first)) await new Promise<void>((resolve) => (go = resolve));
+      return commit.call(log, parts);
+    };
+    const lost = (): number => world.warnings.filter((text) => text.startsWith('shard lost')).length;
+    await world.send('open', a, { text: 'a' });
+    await until(() => go !== undefined);
+    await log.release(kernel.owner, await log.heads([first]));
+    await log.claim('kn_other', 1, [first]);
+    await until(() => lost() === 1 && kernel.stats().shards.length === 8);
+    go?.();
+    await until(() => lost() === 2);
+    const { replyTo, answers } = world.answers();
+    const payload = Buffer.from(JSON.stringify({ text: 'p' }));
+    bus.publish({ org: 'o', verb: 'box.open', contentType: 'application/json', payload, replyTo });
+    await until(() => answers.length > 0);
+    expect(answers[0]).toMatchObject({ ok: true });
+  });
+
   it('is not given up for an answer about leases that was asked before it was claimed', async () => {
     const { clock, pass } = still();
     const { log } = world;
