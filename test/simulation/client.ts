@@ -27,10 +27,10 @@ type Way =
   | { readonly way: 'publish'; readonly verb: string; readonly body: Json }
   | { readonly way: 'command'; make(context: RequestContext): Envelope };
 
-/** Whom a request is answered by: the actor that it is for, or another one that it is carried on to. */
 interface Asked {
   readonly key: string | undefined;
   readonly what: Way;
+  /** It is answered by the actor that it is for, and not carried on to another one. */
   readonly isDirect: boolean;
   answer: Reply | undefined;
 }

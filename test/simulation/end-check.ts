@@ -62,6 +62,10 @@ async function checkStates(world: World): Promise<ReadonlyMap<string, Live>> {
       if (!seen.has(name)) world.violate('I8', `${name} does not answer`);
       else if (!isDeepStrictEqual(seen.get(name), state))
         world.violate('I5', `${name} is ${inspect(seen.get(name))} in memory, and ${inspect(state)} by the log`);
+    for (const { address, name, state } of heads.values()) {
+      const counted = address.type === 'agent' ? (state as { readonly open: ReadonlySet<string> }).open.size : 0;
+      if (counted > 0) world.violate('I8', `${name} counts ${counted} goals as open, and none is`);
+    }
     return heads;
   }
 }

@@ -1,5 +1,5 @@
 import type { Dice } from './dice.ts';
-import type { SimKernel } from './kernels.ts';
+import type { SimKernel } from './kernel.ts';
 import type { World } from './world.ts';
 
 /** What is always a little wrong. */

@@ -8,7 +8,7 @@ import { org, SimClient } from './client.ts';
 import { Database } from './database.ts';
 import { Dice } from './dice.ts';
 import { SimGateway } from './gateway.ts';
-import { SimKernel } from './kernels.ts';
+import { SimKernel } from './kernel.ts';
 import { LaneCheck } from './lane-check.ts';
 import { LogCheck } from './log-check.ts';
 import type { Mutation } from './mutations.ts';
