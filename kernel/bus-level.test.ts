@@ -44,3 +44,30 @@ it('two that both take themselves for the one that leads make the streams anew o
   expect((await log.meta()).generation).toBe(3);
   expect(levels.map((level) => level.generation)).toEqual([3, 3]);
 });
+
+it('whoever missed that the first generation is over does not begin it again on a bus that is empty', async () => {
+  const clock = new SystemClock();
+  const bus = new MemoryBus(clock);
+  const log = new MemoryLog(clock, new SystemRandom(), 8);
+  const level = new BusLevel(
+    {
+      owner: 'late',
+      shards: 8,
+      bus,
+      clock,
+      log: {
+        heads: async () => (await log.heads()).map((row) => ({ ...row, owner: 'late' })),
+        meta: () => log.meta(),
+        raiseGeneration: (from) => log.raiseGeneration(from),
+      },
+      runtimes: () => [],
+      stopping: () => false,
+      onForgot: () => {},
+      onTrouble: () => {},
+    },
+    generation(1),
+  );
+  await log.raiseGeneration(generation(1));
+  await level.level();
+  expect(level.generation).toBe(3);
+});

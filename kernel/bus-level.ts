@@ -100,6 +100,13 @@ export class BusLevel {
 
   async #look(): Promise<void> {
     const { bus, log, onForgot } = this.#parts;
+    // First, because a generation that is over must never come back: it names positions and publications of then, and whoever
+    // missed that it was raised would find it on streams that are empty once more.
+    const inForce = (await log.meta()).generation;
+    if (inForce > this.#generation) {
+      this.#close();
+      this.#generation = inForce;
+    }
     for (let lanes = await this.#lanes(); ; ) {
       const looked = new Map([...lanes].filter(([, lane]) => lane.generation === this.#generation));
       const { state, reason, highestSequence } = await bus.inspect(this.#generation, looked);

@@ -94,9 +94,9 @@ export class Database {
   }
 
   async #claim(dice: Dice, ...args: Parameters<Log['claim']>): Promise<readonly ShardRow[]> {
-    const [owner, leaseMs, wanted] = args;
+    const [owner, leaseMs, wanted, most] = args;
     const some = this.divides ? wanted?.filter(() => dice.chance(0.5)) : wanted;
-    return this.#claimed(owner, await this.log.claim(owner, leaseMs, some));
+    return this.#claimed(owner, await this.log.claim(owner, leaseMs, some, most));
   }
 
   #claimed(owner: string, rows: readonly ShardRow[]): readonly ShardRow[] {
