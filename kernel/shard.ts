@@ -197,8 +197,7 @@ export class ShardRuntime {
    */
   local(to: Address, verb: string, body: Envelope['body'], decided?: () => void): boolean {
     if (this.#state === 'stopped' || this.#ending) return false;
-    // With the epoch, because a shard that is lost and claimed again begins to count anew.
-    const id = `${this.#kit.owner}:${this.shard}:${this.epoch}:${++this.#localCounter}`;
+    const id = `${this.#kit.owner}:${this.shard}:${this.epoch}:${++this.#localCounter}`; // Counted anew when claimed again.
     const envelope: Envelope = { to, verb, id, body, principal: 'kernel', correlationId: id, hops: 0 };
     this.#inputs.addLocal({ envelope, decided });
     this.#turn();
