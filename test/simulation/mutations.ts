@@ -266,8 +266,12 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       }),
   },
   'flushed-too-early': {
-    what: 'a recovery does not look at what began before the last commit',
-    kernel: (options) => overParts(options, (part) => ({ ...part, flushedSeq: part.previousSeq })),
+    what: 'a recovery does not look at what began before the last commit, snapshot or not',
+    kernel: (options) =>
+      overLog(
+        overParts(options, (part) => ({ ...part, flushedSeq: part.previousSeq })),
+        () => ({ snapshotsWholeTo: async () => seq(Number.MAX_SAFE_INTEGER) }),
+      ),
   },
   'published-too-early': {
     what: 'events count as published on EVT when they are committed',
