@@ -190,7 +190,8 @@ export class Ownership {
     await Promise.all(
       taken.map(async ({ row, runtime }) => {
         await runtime.start(row, () => confirmed(runtime.shard));
-        if (!runtime.running) return;
+        // One that folds its memory again already will run all the same.
+        if (runtime.stopped) return;
         this.#parts.onRunning(runtime.shard);
         this.#lookReady();
       }),

@@ -366,7 +366,8 @@ class MemoryIngress {
   readonly #retryLater: (retry: () => void) => void;
   #waiting: Publication[] = [];
   readonly #keys = new Map<string, Promise<void>>();
-  #handle: ((publication: Publication) => Promise<void>) | undefined;
+  /** Those that have it open, the newest first served; more than one while it changes hands. */
+  #handles: ((publication: Publication) => Promise<void>)[] = [];
 
   constructor(retryLater: (retry: () => void) => void) {
     this.#retryLater = retryLater;
@@ -383,23 +384,29 @@ class MemoryIngress {
   }
 
   open(handle: (publication: Publication) => Promise<void>): Subscription {
-    this.#handle = handle;
-    this.#waiting = this.#waiting.map((publication) => ({ ...publication, redelivered: true }));
-    for (const publication of this.#waiting) this.#take(publication);
+    this.#handles.push(handle);
+    this.#takeAgain();
     return {
       stop: async () => {
-        if (this.#handle === handle) this.#handle = undefined;
+        const served = this.#handles.at(-1) === handle;
+        this.#handles = this.#handles.filter((other) => other !== handle);
         await Promise.all(this.#keys.values());
+        if (served) this.#takeAgain();
       },
     };
   }
 
+  #takeAgain(): void {
+    this.#waiting = this.#waiting.map((publication) => ({ ...publication, redelivered: true }));
+    for (const publication of this.#waiting) this.#take(publication);
+  }
+
   #take(publication: Publication): void {
-    const handle = this.#handle;
+    const handle = this.#handles.at(-1);
     if (!handle) return;
     const key = publicationKey(publication);
     const done = (this.#keys.get(key) ?? Promise.resolve()).then(async () => {
-      if (this.#handle !== handle || !this.#waiting.includes(publication)) return;
+      if (this.#handles.at(-1) !== handle || !this.#waiting.includes(publication)) return;
       try {
         await handle(publication);
         this.#waiting = this.#waiting.filter((waiting) => waiting !== publication);

@@ -108,6 +108,8 @@ export class MemoryLog implements Log {
   /** The leases of an owner, or of all, are over, and nobody gave them back: its process is dead. */
   expire(owner?: string): void {
     for (const row of this.#rows) if (owner === undefined || row.owner === owner) row.leaseUntilUs = 0;
+    if (owner === undefined) this.#renewedUs.clear();
+    else this.#renewedUs.delete(owner);
   }
 
   async reclaim(

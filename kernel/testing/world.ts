@@ -145,7 +145,6 @@ export class World {
     (this.#lives.get(kernel) as Life).alive = false;
     this.kernels.splice(this.kernels.indexOf(kernel), 1);
     this.log.expire(kernel.owner);
-    await this.log.leave(kernel.owner);
   }
 
   /** Kills a kernel's process: the others have to find out. */
