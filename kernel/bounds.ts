@@ -113,6 +113,10 @@ export const balanceMs = 250;
 export const claimRetryMs = 50;
 /** Between announcements of the heads. */
 export const headsMs = 250;
+/** Between looks at the store's time: it may have been set, and a kernel that commits nothing would not hear of it. */
+export const clockMs = 5000;
+/** An answer that took longer is not gone by: half of it is what the time read may be wrong by. */
+export const clockAnswerMaxMs = 100;
 /** Between announcements of a kernel's own figures. */
 export const statsMs = 1000;
 /** Before a bus that could not be inspected is tried again. */

@@ -1,7 +1,18 @@
 import type { Address } from './address.ts';
 import { Background } from './background.ts';
 import type { Behavior } from './behavior.ts';
-import { busRetryMs, headsMs, inspectMs, offerRetryMs, purgeMs, statsMs, stopMs, timerTickMs } from './bounds.ts';
+import {
+  busRetryMs,
+  clockAnswerMaxMs,
+  clockMs,
+  headsMs,
+  inspectMs,
+  offerRetryMs,
+  purgeMs,
+  statsMs,
+  stopMs,
+  timerTickMs,
+} from './bounds.ts';
 import type { Shard } from './brand.ts';
 import type { Bus, Publication, Subscription } from './bus.ts';
 import { BusLevel, leadingShard } from './bus-level.ts';
@@ -17,7 +28,7 @@ import { Histogram } from './histogram.ts';
 import type { KernelLogger } from './kernel-logger.ts';
 import type { Kit } from './kit.ts';
 import { Liveness } from './liveness.ts';
-import type { Log } from './log.ts';
+import type { Log, LogMeta } from './log.ts';
 import { Ownership } from './ownership.ts';
 import type { Random } from './random.ts';
 import { Registry } from './registry.ts';
@@ -178,9 +189,7 @@ class KernelProcess implements Kernel {
 
   async start(): Promise<void> {
     const { log, bus, clock, random } = this.#options;
-    const before = clock.monotonicMs();
-    const meta = await log.meta();
-    clock.anchor(meta.now, (before + clock.monotonicMs()) / 2);
+    const meta = await this.#readClock();
     this.#shards = meta.shards;
     this.#ownership = new Ownership({
       owner: this.owner,
@@ -288,12 +297,24 @@ class KernelProcess implements Kernel {
       else void this.#level.level();
     });
     this.#liveness.start();
+    this.#duties.every(clockMs, async () => void (await this.#readClock(clockAnswerMaxMs)));
     this.#duties.every(headsMs, async () => this.#announce());
     this.#duties.every(purgeMs, () => this.#housekeep());
     this.#duties.every(inspectMs, () => this.#level.level());
     this.#duties.every(offerRetryMs, async () => this.#dispatcher.retryRefused());
     this.#duties.every(statsMs, async () => this.#options.bus.sendStats(this.owner, this.stats()));
     await this.#ownership.start();
+  }
+
+  /** Commits tell the store's time; a kernel that commits nothing has to ask. */
+  async #readClock(answerMaxMs = Number.POSITIVE_INFINITY): Promise<LogMeta> {
+    const { log, clock } = this.#options;
+    const before = clock.monotonicMs();
+    const meta = await log.meta();
+    const after = clock.monotonicMs();
+    // When in between the answer was given is not known: one that took long says less than what is known already.
+    if (after - before <= answerMaxMs) clock.anchor(meta.now, (before + after) / 2);
+    return meta;
   }
 
   async stop(): Promise<void> {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { inboxMessagesMax, inspectMs, leaseRenewMs, purgeMs, stopMs, uncommittedUnitsMax } from './bounds.ts';
-import type { Shard } from './brand.ts';
+import { clockMs, inboxMessagesMax, inspectMs, leaseRenewMs, purgeMs, stopMs, uncommittedUnitsMax } from './bounds.ts';
+import { micros, type Shard } from './brand.ts';
 import { AstraError } from './errors.ts';
 import { ManualClock } from './memory/clock.ts';
 import { apart, boxId, eventually, homeOf, turns, World } from './testing/world.ts';
@@ -359,5 +359,24 @@ describe('a bus that forgot', () => {
     await pass(purgeMs);
     expect(await world.ask('add', a)).toMatchObject({ ok: true });
     expect((await log.meta()).generation).toBe(1);
+  });
+});
+
+describe('a store whose clock was set', () => {
+  it('is heard of by a kernel that commits nothing', async () => {
+    const clock = new ManualClock();
+    world = new World(clock);
+    await world.start();
+    const heard: number[] = [];
+    clock.anchor = (now) => void heard.push(now);
+    const { meta } = world.log;
+    const hourUs = 3_600_000_000;
+    world.log.meta = async () => {
+      const found = await meta.call(world.log);
+      return { ...found, now: micros(found.now + hourUs) };
+    };
+    clock.advance(clockMs);
+    await eventually(() => heard.length > 0);
+    expect(heard.at(-1)).toBeGreaterThanOrEqual(clock.now() - clockMs * 1000 + hourUs);
   });
 });

@@ -15,6 +15,7 @@ const prefixes: { readonly [type: string]: string } = {
   worker: 'wk',
   'dead-letter': 'dl',
   name: 'nm',
+  supervision: 'sv',
 };
 
 /** Ids as the domain spells them; `systemPrompt` and task results are personal. */
