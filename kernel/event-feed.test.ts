@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { shardOf } from './address.ts';
 import type { EventMessage } from './bus.ts';
 import { SystemClock } from './clock.ts';
 import { AstraError } from './errors.ts';
@@ -17,6 +18,7 @@ afterEach(async () => {
 });
 
 interface Published {
+  readonly org: string;
   readonly actor: string;
   readonly version: number;
   readonly type: string;
@@ -42,6 +44,22 @@ describe('the events of a shard on EVT', () => {
     await eventually(() => versionsOf(a).at(-1) === 31);
     expect([...new Set(versionsOf(a))]).toEqual(Array.from({ length: 31 }, (_, i) => i + 1));
     expect(versionsOf(a)).toEqual([...versionsOf(a)].sort((x, y) => x - y));
+  });
+
+  it('come apart by org, also where two orgs have an actor of one id (I10)', async () => {
+    const { bus, log } = await begin();
+    const ids = Array.from({ length: 100 }, (_, i) => boxId(`box ${i}`));
+    const homes = (org: string) => (id: string) => shardOf({ org, type: 'box', id }, { prefix: 'bx' }, 8);
+    const id = ids.find((one) => homes('o')(one) === homes('p')(one)) as string;
+    const to = (org: string) => ({ to: { org, type: 'box', id } });
+    await Promise.all(['o', 'p'].map((org) => world.send('open', id, { text: org }, to(org))));
+    await eventually(() => bus.events.length === 2);
+    expect(new Set(log.all(homes('o')(id)).map(({ commitSeq }) => commitSeq)).size).toBe(1);
+    const found = bus.events.map((message) => [message.org, eventsOf(message).map(({ org }) => org)]);
+    expect(found).toEqual([
+      ['o', ['o']],
+      ['p', ['p']],
+    ]);
   });
 
   it('of one commit come in as many messages as the bus needs for them', async () => {

@@ -183,11 +183,11 @@ export class EventFeed {
   /** A message for each actor (a goal: with its tasks), in order of seq; more than one where one cannot hold them. */
   #messages(events: readonly PublishedEvent[]): readonly EventMessage[] {
     const { wanted } = this.#parts;
-    // An id is of one type and one org, as its random bits are.
     const groups = new Map<string, PublishedEvent[]>();
     for (const event of events) {
       if (!wanted(event.actor.org)) continue;
-      const name = headId(event.actor.id);
+      // Of one type, as its prefix says; but workers choose their ids, so two orgs may have one of the same (I10).
+      const name = `${event.actor.org}/${headId(event.actor.id)}`;
       const group = groups.get(name);
       if (group) group.push(event);
       else groups.set(name, [event]);
