@@ -17,6 +17,10 @@ export const migrationMs = 600_000;
 export const conflictRetriesMax = 5;
 /** Connections for reading, per process. */
 export const readConnectionsMax = 4;
+/** Statements that read actors and are under way at once, per process: half of the connections, so that bulk reads find one. */
+export const actorReadsMax = 2;
+/** Actors that one such statement reads for all shards together; one shard's window may be more. */
+export const actorsTogetherMax = 256;
 /** Events of one page of a bulk read. */
 export const readPageEvents = 2000;
 /** Bytes of bodies in one page: a page has at least one event, whatever its size. */

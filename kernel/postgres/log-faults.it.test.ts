@@ -153,6 +153,19 @@ describe('the log on Postgres, when things go wrong', () => {
     expect(row).toMatchObject({ epoch: 2, seq: 0 });
   });
 
+  it('reads the actors of one shard, whatever is wrong with those of another that are read with them', async () => {
+    for (const of of [3, 4]) {
+      const chain = await claimed(of);
+      await write(chain, chain.part([{ actorKey: Buffer.alloc(16, 7) }]));
+    }
+    await database.query('update events set type = 999 where shard = 4');
+    const read = (of: number) =>
+      log.readActors(shard(of), [{ org: 'default', key: Buffer.alloc(16, 7), family: false }]);
+    const [right, wrong] = await Promise.all([read(3), failure(read(4))]);
+    expect(positions(right.events)).toEqual(['3:1']);
+    expect(wrong).toMatchObject({ kind: 'corrupt', code: 'unknown_code' });
+  });
+
   it('says unavailable while nothing listens, and goes on by itself', async () => {
     const chain = await claimed(3);
     await proxy.close();

@@ -29,7 +29,7 @@ import { checkSchema } from './migrate.ts';
 import { claim, type Held, leave, living, reclaim, release, renew } from './ownership.ts';
 import { Partitions } from './partitions.ts';
 import { isConflict, isLost, isMissingPartition, postgresError } from './postgres-error.ts';
-import { readActors } from './read-actors.ts';
+import { ActorReader } from './read-actors.ts';
 import { readShard } from './read-shard.ts';
 import { type ShardRecord, shardColumns, toShards } from './shard-row.ts';
 import { dueActors, snapshotSession, snapshotsWholeTo, writeSnapshots } from './snapshots.ts';
@@ -47,6 +47,7 @@ export class PostgresLog implements Log {
   readonly #reads: ReadPool;
   readonly #dictionary = new Dictionary();
   readonly #partitions: Partitions;
+  readonly #actors: ActorReader;
   readonly #random = new SystemRandom();
 
   constructor(url: string, name: string) {
@@ -55,6 +56,7 @@ export class PostgresLog implements Log {
     this.#snapshots = new SteadyConnection(url, `${name}-snapshot`, snapshotSession);
     this.#reads = new ReadPool(url, `${name}-read`);
     this.#partitions = new Partitions(this.#reads);
+    this.#actors = new ActorReader(this.#reads, this.#dictionary);
   }
 
   /** Refuses a store that is not durable or not of this version, and reads the dictionaries. */
@@ -138,7 +140,7 @@ export class PostgresLog implements Log {
   }
 
   readActors(of: Shard, actors: readonly ActorRange[]): Promise<ActorsRead> {
-    return readActors(this.#reads, this.#dictionary, of, actors);
+    return this.#actors.read(of, actors);
   }
 
   writeSnapshots(part: SnapshotPart): Promise<'written' | 'fenced' | 'deleted'> {

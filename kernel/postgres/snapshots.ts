@@ -1,4 +1,4 @@
-import { micros, type Seq, type Shard, seq } from '../brand.ts';
+import { shard as asShard, micros, type Seq, type Shard, seq } from '../brand.ts';
 import { AstraError } from '../errors.ts';
 import type { DueActor, DueWithin, OtherVersions, SnapshotPart, StoredSnapshot } from '../log.ts';
 import { byteaArray, int4Array, int8Array, readBytes, readIntegers, textArray } from './binary-array.ts';
@@ -144,18 +144,19 @@ interface DuePage {
 }
 
 /** Columns of snapshots, in binary arrays: see event-page.ts. */
-export const snapshotColumns = `array_send(array_agg(k.org)) as kept_org, array_send(array_agg(k.actor_type)) as kept_actor_type,
+export const snapshotColumns = `array_send(array_agg(k.shard)) as kept_shard, array_send(array_agg(k.org)) as kept_org, array_send(array_agg(k.actor_type)) as kept_actor_type,
   array_send(array_agg(k.actor_id)) as kept_actor_id, array_send(array_agg(k.seq)) as kept_seq,
   array_send(array_agg(k.version)) as kept_version, array_send(array_agg(k.behavior_version)) as kept_behavior_version,
   array_send(array_agg(coalesce(k.due, ${never}))) as kept_due, array_send(array_agg(k.state)) as kept_state`;
 
-/** The snapshots of a page with {@link snapshotColumns}. */
+/** The snapshots of a page with {@link snapshotColumns}, by shard. */
 export async function snapshotsOf(
   page: Readonly<Record<string, Buffer | null>> | undefined,
   dictionary: Dictionary,
   store: Queryable,
-): Promise<readonly StoredSnapshot[]> {
-  if (!page?.['kept_org']) return [];
+): Promise<ReadonlyMap<Shard, readonly StoredSnapshot[]>> {
+  const shards = new Map<Shard, StoredSnapshot[]>();
+  if (!page?.['kept_org']) return shards;
   const integers = (name: string): number[] => readIntegers(page[`kept_${name}`] as Buffer);
   const bytes = (name: string): Buffer[] => readBytes(page[`kept_${name}`] as Buffer);
   const orgs = await orgNames(integers('org'), dictionary, store);
@@ -166,16 +167,21 @@ export async function snapshotsOf(
     integers('due'),
   ];
   const [types, keys, states] = [bytes('actor_type'), bytes('actor_id'), bytes('state')];
-  return orgs.map((org, i) => ({
-    org,
-    actorType: (types[i] as Buffer).toString(),
-    actorKey: keys[i] as Buffer,
-    version: versions[i] as number,
-    seq: seq(seqs[i] as number),
-    behaviorVersion: behaviorVersions[i] as number,
-    due: dues[i] === never ? null : micros(dues[i] as number),
-    state: states[i] as Buffer,
-  }));
+  for (const [i, of] of integers('shard').entries()) {
+    const snapshots = shards.get(asShard(of)) ?? [];
+    shards.set(asShard(of), snapshots);
+    snapshots.push({
+      org: orgs[i] as string,
+      actorType: (types[i] as Buffer).toString(),
+      actorKey: keys[i] as Buffer,
+      version: versions[i] as number,
+      seq: seq(seqs[i] as number),
+      behaviorVersion: behaviorVersions[i] as number,
+      due: dues[i] === never ? null : micros(dues[i] as number),
+      state: states[i] as Buffer,
+    });
+  }
+  return shards;
 }
 
 async function orgNames(codes: readonly number[], dictionary: Dictionary, store: Queryable): Promise<string[]> {

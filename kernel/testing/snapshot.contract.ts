@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Micros, micros, type Seq, seq, shard } from '../brand.ts';
+import { type Micros, micros, type Seq, type Shard, seq, shard } from '../brand.ts';
 import type { ActorRange, Log, ShardRow, SnapshotPart, StoredSnapshot } from '../log.ts';
 import { Chain } from './chain.ts';
 
@@ -87,6 +87,32 @@ export function snapshotContract(world: () => { readonly log: Log; another(): Pr
       for (const one of [log, other]) {
         const { snapshots } = await one.readActors(of, [range(1), acme, range(9)]);
         expect([...snapshots].sort((a, b) => Buffer.compare(a.actorKey, b.actorKey))).toEqual(written);
+      }
+    });
+
+    it('and events are whose shard they are, when many shards are read at once', async () => {
+      const shards = Array.from({ length: 12 }, (_, i) => shard(20 + i));
+      for (const one of shards) {
+        const chain = new Chain((await log.claim('a', longMs, [one]))[0] as ShardRow);
+        const keys = [key(1), key(2), key(1)];
+        await log.commit([chain.part(keys.map((actorKey, i) => ({ actorKey, version: i === 2 ? 2 : 1 })))]);
+        const held = snapshot(1, { seq: seq(1), version: 1, state: Buffer.from([one]) });
+        await log.writeSnapshots({
+          shard: one,
+          epoch: chain.row.epoch,
+          wholeTo: seq(1),
+          begins: true,
+          snapshots: [held],
+          ended: [],
+        });
+      }
+      // Each shard is asked for twice, so that not all of it can be read together.
+      const reads = [...shards, ...shards].map((one, i) => log.readActors(one, [range(i < shards.length ? 1 : 2)]));
+      for (const [i, { snapshots, events }] of (await Promise.all(reads)).entries()) {
+        const one = shards[i % shards.length] as Shard;
+        const isFirst = i < shards.length;
+        expect(snapshots.map(({ state }) => [...state])).toEqual(isFirst ? [[one]] : []);
+        expect(events.map((event) => [event.shard, event.seq])).toEqual([[one, isFirst ? 3 : 2]]);
       }
     });
 
