@@ -14,7 +14,7 @@ import {
   sealedEffects,
   unpack,
 } from './codec.ts';
-import type { Envelope } from './envelope.ts';
+import type { Envelope, Json } from './envelope.ts';
 import type { StoredEvent } from './event.ts';
 import { derivedId } from './ids.ts';
 
@@ -84,6 +84,72 @@ describe('the codec', () => {
     expect(record.command).toEqual({ verb: 'submit', principal: 'key:k', body: { text: 'hello' } });
     expect(record.effects).toEqual([{ to: 9, n: 4, envelope }]);
     expect(kidsOfBody(body)).toEqual([]);
+  });
+
+  describe('what an event would hold twice', () => {
+    const plan = { tasks: [{ key: 'a', type: 'noop' }] };
+    const parts = { commandId: 'cmd', principal: 'key:k', correlationId: 'cmd' };
+    /** A command's body, the data it brought about, and what an effect carries on of it. */
+    const cases: readonly [string, Json, { readonly [key: string]: Json }, Json][] = [
+      ['all of the data', { attempt: 1, worker: 'wk_1' }, { attempt: 1, worker: 'wk_1' }, {}],
+      ['a field of it', { attempt: 1, result: plan, x: 'short' }, { attempt: 2, result: plan, y: 1 }, { result: plan }],
+      ['a field of a field', { goal: { plan, n: 1 }, id: 'i' }, { plan, n: 1, more: true }, { n: 2 }],
+      ['fields carried on', { goal: { plan, n: 1 }, id: 'i' }, { id: 'i' }, { to: 'x' }],
+      ['nothing', { a: { b: 1 } }, { a: { b: 1 } }, { a: { b: 1 } }],
+      ['names that pointers escape', { 'a/b': plan, 'c~d': { 'e/f': plan } }, { 'a/b': plan, 'e/f': plan }, {}],
+      ['names of the language', { toString: {}, constructor: plan }, { constructor: plan }, { valueOf: plan }],
+      ['no object', [plan], { plan }, [plan]],
+      ['null', null, {}, null],
+    ];
+
+    it.each(cases)('is held once and read back whole: %s', (_what, body, data, own) => {
+      const carried = typeof body === 'object' && body !== null && !Array.isArray(body) ? body : {};
+      const effectBody = Array.isArray(own) || own === null ? own : { ...carried, ...(own as object) };
+      const effect = { to: shard(9), n: 4, envelope: { ...envelope, body: effectBody } };
+      const bytes = encodeBody({ ...parts, data, command: { verb: 'v', body }, effects: [effect] });
+      const record = openEvent(stored(bytes), shapes);
+      expect(record.data).toEqual(data);
+      expect(record.command).toEqual({ verb: 'v', principal: 'key:k', body });
+      expect(record.effects).toEqual([effect]);
+      expect(decodeEnvelope(sealedEffects(stored(bytes))[0]?.bytes as Buffer)).toEqual(effect.envelope);
+      expect(record.correlationId).toBe('cmd');
+    });
+
+    it('is there once in the bytes', () => {
+      const text = 'a text that is found in the bytes';
+      const body = { goal: { text }, deep: { list: [text] } };
+      const bytes = encodeBody({
+        ...parts,
+        data: { text },
+        command: { verb: 'v', body },
+        effects: [{ to: shard(9), n: 4, envelope: { ...envelope, body: { ...body, admitted: true } } }],
+      });
+      // Once as the data, and once within a list, which is not looked into; the effect has both from the command.
+      expect(bytes.toString('latin1').split(text)).toHaveLength(3);
+      expect(bytes.toString('latin1').split('cmd')).toHaveLength(2);
+    });
+
+    it('keeps a correlation of its own', () => {
+      const bytes = encodeBody({ ...parts, correlationId: 'other', data: {} });
+      expect(openEvent(stored(bytes), shapes).correlationId).toBe('other');
+    });
+
+    it('counts towards no bound of the recorded command', () => {
+      const result = 'x'.repeat(20_000);
+      const bytes = encodeBody({ ...parts, data: { result }, command: { verb: 'v', body: { result, n: 1 } } });
+      expect(openEvent(stored(bytes), shapes).command).toEqual({
+        verb: 'v',
+        principal: 'key:k',
+        body: { result, n: 1 },
+      });
+    });
+
+    it('stays apart where it is sealed: each under its own nonce', () => {
+      const data = { text: 'secret wish' };
+      const bytes = encodeBody({ ...parts, data, command: { verb: 'v', body: data }, personal: ['text'] }, sealer);
+      expect(bytes.toString('latin1')).not.toContain('secret wish');
+      expect(openEvent(stored(bytes), shapes, () => key).command?.body).toEqual(data);
+    });
   });
 
   it('records a large command by its hash', () => {

@@ -9,6 +9,7 @@ import type { EventOutline, EventRecord, RecordedCommand, RecordedEffect, Stored
 import type { SubjectKey } from './log.ts';
 import { packValue } from './msgpack.ts';
 import { MsgpackReader } from './msgpack-reader.ts';
+import { type SameAsData, withCommand, withData, withoutCommand, withoutData } from './shared-body.ts';
 
 /**
  * Bytes of events and messages: one plain msgpack value each (string keys, no extensions, no records), readable from
@@ -170,18 +171,22 @@ interface WireBody {
   readonly data: { readonly [key: string]: Json };
   readonly id: string;
   readonly by: string;
-  readonly corr: string;
+  /** Left out where it is the same as `id`. */
+  readonly corr?: string;
   readonly cause?: string;
   readonly trace?: string;
-  /** First event of a decision: what was asked. `body: true` stands for "the same as data". */
+  /** First event of a decision: what was asked, but for what is in `data`. */
   readonly verb?: string;
   readonly body?: Json;
-  readonly same?: true;
+  readonly same?: SameAsData;
   readonly sha256?: string;
   /** Personal fields of data, and the command's body. */
   readonly sealed?: Sealed;
-  readonly effects?: readonly (readonly [to: number, n: number, envelope: WireEnvelope])[];
+  readonly effects?: readonly WireEffect[];
 }
+
+/** `same` names the fields that the envelope's body has from the command's. */
+type WireEffect = readonly [to: number, n: number, envelope: WireEnvelope, same?: readonly string[]];
 
 /** What an event's body is made of. */
 export interface BodyParts {
@@ -222,32 +227,49 @@ export function encodeBody(parts: BodyParts, sealer?: Sealer): Buffer {
     data,
     id: parts.commandId,
     by: parts.principal,
-    corr: parts.correlationId,
   };
+  if (parts.correlationId !== parts.commandId) wire.corr = parts.correlationId;
   if (parts.causationId !== undefined) wire.cause = parts.causationId;
   if (parts.traceparent !== undefined) wire.trace = parts.traceparent;
   if (command) {
     wire.verb = command.verb;
-    if ((command.body as unknown) === parts.data && !sealer) wire.same = true;
+    // What is sealed is sealed whole, under its own nonce.
+    const { rest, same } = secret ? { rest: command.body } : withoutData(command.body, data);
+    if (same !== true && !isRecordable(rest))
+      wire.sha256 = createHash('sha256').update(pack(command.body)).digest('hex');
+    else if (secret) secret.body = command.body;
     else {
-      const body = recordable(command.body);
-      if (typeof body === 'string') wire.sha256 = body;
-      else if (secret) secret.body = body.whole;
-      else wire.body = body.whole;
+      if (same !== true) wire.body = rest as Json;
+      if (same !== undefined) wire.same = same;
     }
   }
   if (secret && sealer && (secret.data || 'body' in secret)) wire.sealed = seal(secret, sealer);
   if (effects && effects.length > 0)
-    wire.effects = effects.map((effect) => [effect.to, effect.n, wireEnvelope(effect.envelope, sealer)] as const);
+    wire.effects = effects.map((effect) =>
+      wireEffect(effect, wire.sha256 === undefined ? command?.body : undefined, sealer),
+    );
   return pack(wire);
 }
 
-/** A command body as it is recorded: whole up to the bound, above that its SHA-256. */
-function recordable(body: Json): { readonly whole: Json } | string {
+/** `command` is the recorded body; undefined where there is none. */
+function wireEffect(
+  { to, n, envelope }: RecordedEffect,
+  command: Json | undefined,
+  sealer: Sealer | undefined,
+): WireEffect {
+  if (sealer) return [to, n, wireEnvelope(envelope, sealer)];
+  const { rest, same } = withoutCommand(envelope.body, command);
+  return same ? [to, n, wireEnvelope({ ...envelope, body: rest as Json }), same] : [to, n, wireEnvelope(envelope)];
+}
+
+/** An effect's envelope with its whole body, as {@link wireEnvelope} made it. */
+const wholeEnvelope = (envelope: WireEnvelope, same: readonly string[] | undefined, command: Json): WireEnvelope =>
+  same ? { ...envelope, body: withCommand(envelope.body ?? null, same, command) } : envelope;
+
+/** Whether a command's body is recorded whole, and not as its SHA-256. */
+function isRecordable(body: Json | undefined): boolean {
   // Most are far below the bound, and packing them only to find out would be the costliest part of an event.
-  if (bytesAtMost(body, recordedBodyBytesMax) <= recordedBodyBytesMax) return { whole: body };
-  const bytes = pack(body);
-  return bytes.length <= recordedBodyBytesMax ? { whole: body } : createHash('sha256').update(bytes).digest('hex');
+  return bytesAtMost(body, recordedBodyBytesMax) <= recordedBodyBytesMax || pack(body).length <= recordedBodyBytesMax;
 }
 
 /** An upper bound of the bytes that a value packs to; past `enough` it looks no further. */
@@ -359,7 +381,7 @@ export function openEvent(stored: StoredEvent, shapes: EventShapes, keys: KeyLoo
   const format = idFormatOf(stored, shapes);
   const wire = unpack(stored.body) as WireBody;
   let data: Json = wire.data;
-  let body = wire.same ? wire.data : wire.body;
+  let body: Json | undefined = withData(wire.body, wire.same, wire.data);
   if (wire.sealed) {
     const secret = open(wire.sealed, keys) as Secret | undefined;
     data = revealed(wire.data, secret, stored, shapes);
@@ -385,17 +407,17 @@ export function openEvent(stored: StoredEvent, shapes: EventShapes, keys: KeyLoo
     at: stored.at,
     data,
     commandId: wire.id,
-    correlationId: wire.corr,
+    correlationId: wire.corr ?? wire.id,
     principal: wire.by,
     ...(wire.cause === undefined ? null : { causationId: wire.cause as Position }),
     ...(wire.trace === undefined ? null : { traceparent: wire.trace }),
     ...(command ? { command } : null),
     ...(wire.effects
       ? {
-          effects: wire.effects.map(([to, n, envelope]) => ({
+          effects: wire.effects.map(([to, n, envelope, same]) => ({
             to: shard(to),
             n,
-            envelope: fromWire(envelope, keys),
+            envelope: fromWire(wholeEnvelope(envelope, same, body ?? null), keys),
           })),
         }
       : null),
@@ -406,5 +428,11 @@ export function openEvent(stored: StoredEvent, shapes: EventShapes, keys: KeyLoo
 /** The seqs and effects of a stored event without opening anything personal: what resending needs. */
 export function sealedEffects(stored: StoredEvent): readonly { to: number; n: number; bytes: Buffer }[] {
   const wire = unpack(stored.body) as WireBody;
-  return (wire.effects ?? []).map(([to, n, envelope]) => ({ to, n, bytes: pack(envelope) }));
+  if (!wire.effects) return [];
+  const command = withData(wire.body, wire.same, wire.data);
+  return wire.effects.map(([to, n, envelope, same]) => ({
+    to,
+    n,
+    bytes: pack(wholeEnvelope(envelope, same, command)),
+  }));
 }
