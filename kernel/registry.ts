@@ -71,7 +71,10 @@ export class Registry implements EventShapes {
     const head = headId(to.id);
     if (!isId(format.prefix, head) || (head === to.id) !== (type.head === undefined))
       throw new RangeError(`not an id of ${to.type}: ${to.id.slice(0, 100)}`);
-    const shard = shardOf(to, format, shards);
+    // A member is where its head is, who was most likely asked for before.
+    const shard = type.head
+      ? (this.shardOf({ org: to.org, type: type.head.type, id: head }, shards) as Shard)
+      : shardOf(to, format, shards);
     if (type.placements.size >= placementsMax) type.placements.clear();
     type.placements.set(to.id, { org: to.org, shards, shard });
     return shard;
