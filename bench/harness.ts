@@ -13,6 +13,8 @@ export interface Outcome {
   readonly metrics: Metrics;
   /** What the machine can do at best, measured in the same run, under the same names. */
   readonly floor: Metrics;
+  /** Which of several ways of running it this was: part of the name that the result is saved under. */
+  readonly variant?: string;
   /** Files that say more, by name: SVG plots. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -80,10 +82,10 @@ export async function runBench(name: string, bench: Bench, args: BenchArguments)
       args.profile ? profile(join(out as string, `${name}-${part}.cpuprofile`), run, say) : run(),
   };
   try {
-    const { ok, metrics, floor, files = {} } = await bench.run(context);
+    const { ok, metrics, floor, variant, files = {} } = await bench.run(context);
     const result = JSON.stringify({ bench: name, ok, metrics, floor, env: environment(context.seconds) });
     if (args.out !== undefined) {
-      writeFileSync(join(args.out, `${name}.json`), `${result}\n`);
+      writeFileSync(join(args.out, `${name}${variant === undefined ? '' : `-${variant}`}.json`), `${result}\n`);
       for (const [file, content] of Object.entries(files)) writeFileSync(join(args.out, file), content);
     }
     while (undo.length > 0) await undo.pop()?.();

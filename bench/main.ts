@@ -1,4 +1,7 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { type Bench, type BenchArguments, runBench } from './harness.ts';
+import { renderReport } from './report.ts';
 
 /** `make bench ARGS="<name> [--seconds N] [--out DIR] [--profile] [flags]"` (figures and method: bench/). */
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
@@ -10,10 +13,12 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
 
 const [name, ...rest] = process.argv.slice(2);
 const load = name === undefined ? undefined : benches[name];
-if (load === undefined) {
+if (name === 'report') report();
+else if (load === undefined) {
   process.stderr.write(`${name === undefined ? 'Which benchmark?' : `There is no benchmark ${name}.`}\n`);
   for (const [each, get] of Object.entries(benches))
     process.stderr.write(`  ${each.padEnd(10)} ${(await get()).about}\n`);
+  process.stderr.write(`  ${'report'.padEnd(10)} docs/benchmarks.md, from what --out bench/results has saved\n`);
   process.exitCode = 2;
 } else {
   const args = parse(rest);
@@ -21,6 +26,17 @@ if (load === undefined) {
     process.stderr.write(`${args}\n`);
     process.exitCode = 2;
   } else process.exitCode = (await runBench(name as string, await load(), args)) ? 0 : 1;
+}
+
+function report(): void {
+  const directory = fileURLToPath(new URL('results', import.meta.url));
+  if (!existsSync(directory)) {
+    process.stderr.write('There are no results yet: run a benchmark with --out bench/results first.\n');
+    process.exitCode = 2;
+    return;
+  }
+  writeFileSync(new URL('../docs/benchmarks.md', import.meta.url), renderReport(directory, '../bench/results'));
+  process.stdout.write('docs/benchmarks.md\n');
 }
 
 /** `--key value`, `--key=value` or `--key`; what is wrong, as text. */

@@ -138,7 +138,7 @@ async function run(context: BenchContext): Promise<Outcome> {
   // The floor is the bus alone: with a kernel behind it, each publish would be forwarded.
   await system.stopRoles();
   const floor = await floorOf(load.publisher, context);
-  return { ok, metrics, floor };
+  return { ok, metrics, floor, variant: max ? 'max' : 'rate' };
 }
 
 /** What the bus alone takes: acknowledged publishes a second, five of which are a task's budget. */
