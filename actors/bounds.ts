@@ -72,6 +72,10 @@ export const progressIntervalMs = 1000;
 export const artifactsMax = 256;
 /** Text of an error, in characters: it goes into events. */
 export const errorMessageMax = 4000;
+/** Messages that one attempt sends: each is an effect of its completion. */
+export const sentMessagesMax = 100;
+/** All messages of one attempt, as JSON: they are kept with its completion, and again with what carries them to other shards. */
+export const sentBytesMax = 128 * kibibyte;
 /** Workers that may refuse an attempt before it is given up. */
 export const refusalsMax = 64;
 /** An incarnation of a worker, in characters. */
@@ -91,6 +95,18 @@ export const tagsMax = 64;
 export const maxConcurrentGoalsDefault = 1000;
 /** The most open goals an agent may be allowed: it holds an entry in memory for each. */
 export const maxConcurrentGoalsMax = 1_000_000;
+/** Children of one agent that have not stopped: its end tells them all in one event. */
+export const childrenMax = 256;
+/** Ancestors of an agent: what one of them causes reaches it within one chain of messages. */
+export const agentDepthMax = 16;
+/** Restarts of a child that a policy may allow within its window. */
+export const maxRestartsMax = 100;
+/** The shortest window in which restarts may be counted. */
+export const restartWindowMinMs = 1000;
+/** The longest window in which restarts may be counted. */
+export const restartWindowMaxMs = hourMs;
+/** Earlier versions of a profile that an agent can still tell: goals that were admitted with one may want it. */
+export const formerProfilesMax = 32;
 /** Payload of a message, as JSON. */
 export const messageBytesMax = 256 * kibibyte;
 /** Who personal data is about, in characters: a label, not the data. */

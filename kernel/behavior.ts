@@ -62,7 +62,8 @@ export type Decision<E extends Fact> =
       readonly delegated?: boolean;
       readonly problem?: Problem;
     }
-  | { readonly kind: 'refused'; readonly problem: Problem }
+  /** `isKept`: where nobody waits for the answer, the command becomes a dead letter instead of being lost. */
+  | { readonly kind: 'refused'; readonly problem: Problem; readonly isKept?: boolean }
   /** It was done before: the same answer, no fact. */
   | { readonly kind: 'repeated'; readonly data?: Json }
   /** Another actor has to answer: the command goes there unrecorded, on its lane, behind the commit. */
@@ -159,7 +160,7 @@ export interface Behavior<S = unknown, E extends Fact = Fact> {
   readonly personal?: Readonly<Partial<Record<E['type'], readonly string[]>>>;
   readonly family?: Family<S, E>;
   /** What becomes of an actor whose behavior fails; by default it is restarted, three times a minute. */
-  readonly supervision?: Supervision<S>;
+  supervision?(state: S | undefined, self: Address): Supervision;
 }
 
 /**
@@ -168,13 +169,13 @@ export interface Behavior<S = unknown, E extends Fact = Fact> {
  * fails too often is suspended, until somebody resumes it; so is who fails once, with `stop`, and with `escalate` its parent has
  * failed too.
  */
-export interface Supervision<S> {
+export interface Supervision {
   readonly policy: 'restart' | 'backoff' | 'escalate' | 'stop';
   /** How often it may fail within the window. */
   readonly restarts?: number;
   readonly windowMs?: number;
   /** Who fails with it. */
-  parent?(state: S): Address | undefined;
+  readonly parent?: Address;
 }
 
 /**
@@ -209,6 +210,13 @@ export const refuse = (
   detail: string,
   more: Partial<Pick<Problem, 'errors' | 'retryAfterMs'>> = {},
 ): Decision<never> => ({ kind: 'refused', problem: { kind, code, detail, ...more } });
+
+/** Refused; what nobody waits for is kept as a dead letter, to be redriven. */
+export const refuseKept = (kind: Problem['kind'], code: string, detail: string): Decision<never> => ({
+  kind: 'refused',
+  problem: { kind, code, detail },
+  isKept: true,
+});
 
 /** The caller is refused, and these facts happened. */
 export const refuseWith = <E extends Fact>(events: readonly E[], problem: Problem): Decision<E> => ({

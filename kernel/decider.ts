@@ -12,9 +12,9 @@ import { checkEffects, effectEnvelope } from './effect-envelope.ts';
 import type { Envelope, Reply } from './envelope.ts';
 import type { Problem } from './errors.ts';
 import type { RecordedEffect } from './event.ts';
-import { failureOf, watch } from './failing.ts';
+import { type Failed, failedBy, failedChild, failureOf, watch } from './failing.ts';
 import type { Live } from './live.ts';
-import type { Log, RememberedCommand } from './log.ts';
+import type { Log } from './log.ts';
 import { deadLetterType, type Parked, parking } from './parking.ts';
 import type { Random } from './random.ts';
 import { RecentCommands } from './recent-commands.ts';
@@ -176,6 +176,8 @@ export class Decider {
       const before = this.#recent.answer(envelope);
       if (before) return answer?.(before);
     }
+    const failed = failedChild(live, envelope);
+    if (failed) return live.exists ? this.#fail(undefined, unit, failed) : undefined;
     const now = this.#now();
     const holder = this.#parts.cache.held.get(live.name);
     if (holder) return this.#hold(holder, unit, message, queue, now);
@@ -194,6 +196,7 @@ export class Decider {
     const position = positionOf(this.#parts.shard, seq(this.#seq + 1));
     switch (decision.kind) {
       case 'refused':
+        if (decision.isKept && !answer) return this.park(unit, envelope, decision.problem);
         return answer?.({ ok: false, problem: decision.problem });
       case 'repeated':
         return answer?.({
@@ -264,15 +267,8 @@ export class Decider {
     if (live.head) this.#touched.add(live.head);
     // A refusal is decided anew when it is asked again; who answers in this one's place remembers in its place.
     if (envelope.keyed === 'command' && !delegated && !decision.problem) {
-      const done: RememberedCommand = {
-        commandId: envelope.id,
-        fingerprint: envelope.fingerprint ?? '',
-        actor: live.address,
-        seq: seq(first ? this.#seq : this.#seq - decision.events.length + 1),
-        expiresAt: plusMs(now, this.#parts.idempotencyDays * 86_400_000),
-      };
-      this.#recent.add(done);
-      unit.commands.push(done);
+      const at = seq(first ? this.#seq : this.#seq - decision.events.length + 1);
+      unit.commands.push(this.#recent.carriedOut(envelope, at, plusMs(now, this.#parts.idempotencyDays * 86_400_000)));
     }
     if (delegated) return;
     if (decision.problem) answer?.({ ok: false, problem: decision.problem });
@@ -420,16 +416,14 @@ export class Decider {
     const detail = `${problem.detail}; it is kept as dead letter ${to.id}`;
     answer?.({ ok: false, problem: { ...problem, detail } });
     const parked = this.#decideOn(live, unit, { envelope, answer: undefined }, []);
-    const failure = failureOf(this.#parts, what, problem, to.id);
-    return failure ? this.#fail(parked, unit, failure) : parked;
+    const failed = failedBy(what, problem, to.id, registry);
+    return failed ? this.#fail(parked, unit, failed) : parked;
   }
 
   /** An actor's behavior has failed: its supervision is told, in the same unit. */
-  async #fail(parked: void | Promise<void>, unit: Unit, failure: Envelope): Promise<void> {
+  async #fail(parked: void | Promise<void>, unit: Unit, failed: Failed): Promise<void> {
     await parked;
-    const { cache, clock } = this.#parts;
-    await cache.load([failure.to], clock.monotonicMs());
-    await this.decide(unit, failure);
+    await this.decide(unit, await failureOf(this.#parts, failed));
   }
 
   /** Its actor is held back: who waits is told so, and what nobody waits for is kept for later. */

@@ -43,6 +43,8 @@ export interface WorkerLink {
   pull(org: string, routes: readonly { pool: string; type: string }[], options: PullOptions): Promise<Subscription>;
   /** Commands to tasks of one shard, one message; resolves with one reply for each. Errors as {@link CommandClient.send}. */
   sendBatch(shard: Shard, org: string, entries: readonly WorkerCommand[], timeoutMs: number): Promise<readonly Reply[]>;
+  /** A question that the task lets through to an agent; resolves with that one's answer. Errors as {@link CommandClient.send}. */
+  ask(shard: Shard, org: string, entry: WorkerCommand, timeoutMs: number): Promise<Reply>;
   /** A command to the worker's own actor: register, drain, stop. */
   sendWorker(org: string, worker: string, verb: string, id: string, body: Json, timeoutMs: number): Promise<Reply>;
   heartbeat(org: string, worker: string, payload: Json): void;
@@ -70,7 +72,7 @@ export interface WorkMessage {
 export interface WorkerCommand {
   /** A task's id. */
   readonly to: string;
-  readonly command: 'claim' | 'decline' | 'refuse' | 'progress' | 'complete' | 'fail';
+  readonly command: 'claim' | 'decline' | 'refuse' | 'progress' | 'complete' | 'fail' | 'profile' | 'reach';
   /** `<taskId>:<attempt>:<verb>:<n>` */
   readonly id: string;
   readonly body: Json;

@@ -1,5 +1,5 @@
 import { recentCommandsMax } from './bounds.ts';
-import { positionOf, type Shard } from './brand.ts';
+import { type Micros, positionOf, type Seq, type Shard } from './brand.ts';
 import type { Envelope, Reply } from './envelope.ts';
 import type { RememberedCommand } from './log.ts';
 
@@ -20,6 +20,13 @@ export class RecentCommands {
   add(done: RememberedCommand): void {
     if (this.#byId.size >= recentCommandsMax) this.#byId.delete(this.#byId.keys().next().value as string);
     this.#byId.set(done.commandId, done);
+  }
+
+  /** Keeps one that was carried out just now, with its first event at `at`. */
+  carriedOut({ id, fingerprint = '', to }: Envelope, at: Seq, expiresAt: Micros): RememberedCommand {
+    const done: RememberedCommand = { commandId: id, fingerprint, actor: to, seq: at, expiresAt };
+    this.add(done);
+    return done;
   }
 
   /** What a command is answered that was carried out before; undefined for a new one. */

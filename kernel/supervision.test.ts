@@ -14,9 +14,12 @@ afterEach(async () => {
   expect(world.defects).toEqual([]);
 });
 
-async function begin(supervision: Supervision<Box> | undefined, of = new World()): Promise<void> {
+type Policy = Supervision | ((state: Box | undefined) => Supervision);
+
+async function begin(policy: Policy | undefined, of = new World()): Promise<void> {
   world = of;
-  const watched = supervision ? { ...box, supervision } : box;
+  const supervision = typeof policy === 'function' ? policy : () => policy as Supervision;
+  const watched = policy ? { ...box, supervision } : box;
   behaviors = supervised([watched, nest, deadLetter] as unknown as readonly Behavior[]);
   await world.start({ behaviors });
 }
@@ -127,10 +130,10 @@ describe('an actor whose behavior fails', () => {
 
   it('takes its parent along by policy `escalate`, on whatever shard that is', async () => {
     const [a, b] = apart();
-    await begin({
+    await begin((state) => ({
       policy: 'escalate',
-      parent: (state) => (state?.text === 'child' ? { org: 'o', type: 'box', id: b } : undefined),
-    });
+      ...(state?.text === 'child' ? { parent: { org: 'o', type: 'box', id: b } } : null),
+    }));
     await world.ask('open', a, { text: 'child' });
     await world.ask('open', b, { text: 'parent' });
     await fail(a);

@@ -1,5 +1,14 @@
 import type { Address } from './address.ts';
-import { accept, type Behavior, type Effect, refuse, type Stamped, send } from './behavior.ts';
+import {
+  accept,
+  type Behavior,
+  type Decision,
+  type Effect,
+  refuse,
+  type Stamped,
+  type Supervision,
+  send,
+} from './behavior.ts';
 import {
   backoffMaxMs,
   backoffMinMs,
@@ -54,8 +63,7 @@ export type SupervisionEvent =
       readonly type: 'ActorSuspended';
       readonly data: {
         readonly reason: 'restarts' | 'stop' | 'escalate';
-        /** What watches over its parent, which has failed with it. */
-        readonly parent?: Address;
+        /** Its parent, which has failed with it. */
         readonly parentOf?: Address;
         readonly deadLetter: string;
       };
@@ -63,87 +71,72 @@ export type SupervisionEvent =
   | { readonly type: 'ActorResumed'; readonly data: { readonly by: string } }
   | { readonly type: 'CommandDeferred'; readonly data: { readonly command: DeferredCommand; readonly bytes: number } };
 
-/** The command that tells of a failure. */
-export interface Failure {
+/** The command that tells of a failure, and how the actor that failed is to be treated: nobody but its shard knows its state. */
+export interface Failure extends Partial<Omit<Supervision, 'parent'>> {
   readonly of: Address;
   readonly code: string;
   readonly deadLetter: string;
-  readonly parent?: Address;
   readonly parentOf?: Address;
 }
 
+/** What a parent is told that fails with a child: no behavior hears it, its own supervision does. */
+export const childFailed = 'child_failed';
+
 /**
- * Watches over actors whose behavior fails, by the policies of their types (docs/adr/0016-failures-are-facts.md). Each actor
+ * Watches over actors whose behavior fails, by the policies that their types say (docs/adr/0016-failures-are-facts.md). Each actor
  * that ever failed has one, which is told in the unit that parks what failed: so windows are counted from the log, and
  * replaying gives the same.
  */
-function supervision(behaviors: readonly Behavior[]): Behavior<SupervisionState, SupervisionEvent> {
-  const policies = new Map(
-    behaviors
-      .flatMap((behavior) => (behavior.family ? [behavior, behavior.family.member] : [behavior]))
-      .map(({ type, supervision: policy }) => [type, policy]),
-  );
-  return {
-    type: supervisionType,
-    ids: { prefix: 'sv', pinned: true },
-    version: 1,
-    events: { ActorFailed: 1, ActorSuspended: 1, ActorResumed: 1, CommandDeferred: 1 },
-    decide(state, verb, body, { now, envelope }) {
-      if (verb === 'failed') {
-        const failure = body as unknown as Failure;
-        const {
-          policy,
-          restarts = restartsMax,
-          windowMs = restartWindowMs,
-        } = policies.get(failure.of.type) ?? {
-          policy: 'restart',
-        };
-        const { of, code, deadLetter, parent, parentOf } = failure;
-        const failures = recent(state?.failures ?? [], now, windowMs).length + 1;
-        const failed = { of, code, deadLetter, windowMs };
-        if (state?.status === 'suspended') return accept<SupervisionEvent>([{ type: 'ActorFailed', data: failed }]);
-        const reason =
-          policy === 'stop' || policy === 'escalate' ? policy : failures > restarts ? 'restarts' : undefined;
-        if (reason)
-          return accept<SupervisionEvent>([
-            { type: 'ActorFailed', data: failed },
-            {
-              type: 'ActorSuspended',
-              data: { reason, deadLetter, ...(parent && parentOf ? { parent, parentOf } : null) },
-            },
-          ]);
-        const waitMs = Math.min(backoffMinMs * 2 ** (failures - 1), backoffMaxMs);
-        const until = policy === 'backoff' ? { until: plusMs(now, waitMs) } : null;
-        return accept<SupervisionEvent>([{ type: 'ActorFailed', data: { ...failed, ...until } }]);
-      }
-      if (!state) return refuse('rejected', 'not_found', 'no actor with this supervision has ever failed');
-      if (verb === 'defer') {
-        const { command, bytes } = body as unknown as { command: DeferredCommand; bytes: number };
-        return state.deferred.some((other) => isRepeated(other, command))
-          ? accept<SupervisionEvent>([])
-          : accept<SupervisionEvent>([{ type: 'CommandDeferred', data: { command, bytes } }]);
-      }
-      if (verb === 'timer')
-        return state.status === 'waiting' && (body as { generation?: Json })['generation'] === state.holds
-          ? accept<SupervisionEvent>([{ type: 'ActorResumed', data: { by: envelope.principal } }])
-          : accept<SupervisionEvent>([]);
-      if (verb !== 'resume' || state.status === 'running')
-        return refuse(
-          'conflict',
-          'invalid_transition',
-          `expected an actor that is held back, found one that is ${state.status}`,
-        );
-      return accept<SupervisionEvent>([{ type: 'ActorResumed', data: { by: envelope.principal } }]);
-    },
-    evolve,
-    react,
-    timers: ({ status, until, holds }) =>
-      status === 'waiting' ? [{ name: 'over', at: until, generation: holds }] : [],
-    idle: ({ status }) => status === 'running',
-    // Whom it holds back its shard has to know at all times.
-    resident: ({ status }) => status !== 'running',
-    personal: { CommandDeferred: ['command'] },
-  };
+const supervision: Behavior<SupervisionState, SupervisionEvent> = {
+  type: supervisionType,
+  ids: { prefix: 'sv', pinned: true },
+  version: 1,
+  events: { ActorFailed: 1, ActorSuspended: 1, ActorResumed: 1, CommandDeferred: 1 },
+  decide(state, verb, body, { now, envelope }) {
+    if (verb === 'failed') return failed(state, body as unknown as Failure, now);
+    if (!state) return refuse('rejected', 'not_found', 'no actor with this supervision has ever failed');
+    if (verb === 'defer') {
+      const { command, bytes } = body as unknown as { command: DeferredCommand; bytes: number };
+      return state.deferred.some((other) => isRepeated(other, command))
+        ? accept<SupervisionEvent>([])
+        : accept<SupervisionEvent>([{ type: 'CommandDeferred', data: { command, bytes } }]);
+    }
+    if (verb === 'timer')
+      return state.status === 'waiting' && (body as { generation?: Json })['generation'] === state.holds
+        ? accept<SupervisionEvent>([{ type: 'ActorResumed', data: { by: envelope.principal } }])
+        : accept<SupervisionEvent>([]);
+    if (verb !== 'resume' || state.status === 'running')
+      return refuse(
+        'conflict',
+        'invalid_transition',
+        `expected an actor that is held back, found one that is ${state.status}`,
+      );
+    return accept<SupervisionEvent>([{ type: 'ActorResumed', data: { by: envelope.principal } }]);
+  },
+  evolve,
+  react,
+  timers: ({ status, until, holds }) => (status === 'waiting' ? [{ name: 'over', at: until, generation: holds }] : []),
+  idle: ({ status }) => status === 'running',
+  // Whom it holds back its shard has to know at all times.
+  resident: ({ status }) => status !== 'running',
+  personal: { CommandDeferred: ['command'] },
+};
+
+function failed(state: SupervisionState | undefined, failure: Failure, now: Micros): Decision<SupervisionEvent> {
+  const { of, code, deadLetter, parentOf } = failure;
+  const { policy = 'restart', restarts = restartsMax, windowMs = restartWindowMs } = failure;
+  const failures = recent(state?.failures ?? [], now, windowMs).length + 1;
+  const told = { of, code, deadLetter, windowMs };
+  if (state?.status === 'suspended') return accept<SupervisionEvent>([{ type: 'ActorFailed', data: told }]);
+  const reason = policy === 'stop' || policy === 'escalate' ? policy : failures > restarts ? 'restarts' : undefined;
+  if (reason)
+    return accept<SupervisionEvent>([
+      { type: 'ActorFailed', data: told },
+      { type: 'ActorSuspended', data: { reason, deadLetter, ...(parentOf ? { parentOf } : null) } },
+    ]);
+  const waitMs = Math.min(backoffMinMs * 2 ** (failures - 1), backoffMaxMs);
+  const until = policy === 'backoff' ? { until: plusMs(now, waitMs) } : null;
+  return accept<SupervisionEvent>([{ type: 'ActorFailed', data: { ...told, ...until } }]);
 }
 
 function evolve(state: SupervisionState | undefined, event: Stamped<SupervisionEvent>): SupervisionState {
@@ -178,10 +171,8 @@ function evolve(state: SupervisionState | undefined, event: Stamped<SupervisionE
 
 function react(state: SupervisionState, event: Stamped<SupervisionEvent>): readonly Effect[] {
   if (event.type === 'ActorSuspended') {
-    const { reason, parent, parentOf, deadLetter } = event.data;
-    if (reason !== 'escalate' || !parent || !parentOf) return [];
-    const failure: Failure = { of: parentOf, code: 'child_failed', deadLetter };
-    return [send(parent, 'failed', failure as unknown as Json)];
+    const { reason, parentOf, deadLetter } = event.data;
+    return reason === 'escalate' && parentOf ? [send(parentOf, childFailed, { deadLetter })] : [];
   }
   if (event.type !== 'ActorResumed') return [];
   return state.released.map(({ to, verb, body, ...as }) => send(to, verb, body, { as }));
@@ -252,5 +243,5 @@ export function deferral(state: SupervisionState, self: Address, envelope: Envel
 /** These behaviors, and what watches over them. */
 export const supervised = (behaviors: readonly Behavior[]): readonly Behavior[] => [
   ...behaviors,
-  supervision(behaviors) as unknown as Behavior,
+  supervision as unknown as Behavior,
 ];

@@ -16,7 +16,7 @@ import type { Envelope, Json, Reply } from '../envelope.ts';
 import { AstraError } from '../errors.ts';
 import type { LanePosition } from '../log.ts';
 import { publicationKey } from '../publication-key.ts';
-import { batchEntries } from '../worker-batch.ts';
+import { workerMessage } from '../worker-batch.ts';
 import { Readers } from './readers.ts';
 
 /** What the bus calls before it carries a message: true loses it. */
@@ -188,7 +188,8 @@ export class MemoryBus implements Bus {
 
   /** What a worker says: its batch, or what is none. Returns its sequence, as a PubAck does. */
   sendBatch(shard: Shard, org: string, body: Json, replyTo?: string): number {
-    return this.sendEntries(shard, batchEntries(org, body, Buffer.from(JSON.stringify(body))), replyTo);
+    const message = workerMessage(org, body, Buffer.from(JSON.stringify(body)), replyTo);
+    return this.sendEntries(shard, message.entries, message.replyTo);
   }
 
   /** A lane message; returns its sequence. */

@@ -5,7 +5,7 @@ import type { LaneMessage } from '../bus.ts';
 import { unpack } from '../codec.ts';
 import type { Envelope, Json } from '../envelope.ts';
 import { isJson } from '../json.ts';
-import { batchEntries } from '../worker-batch.ts';
+import { workerMessage } from '../worker-batch.ts';
 import { HeaderBlock, headersOf } from './header-block.ts';
 import { laneSubject, type Names } from './names.ts';
 
@@ -112,7 +112,7 @@ export function decodeLaneMessage(names: Names, message: Msg, position: LaneMess
       `expected a body in JSON, or in msgpack with Content-Type application/msgpack, nested at most ${bodyLevelsMax} deep`,
     );
   }
-  if (type === batchToken) return { position, bytes, entries: batchEntries(org, body, message.data), ...together };
+  if (type === batchToken) return { position, bytes, ...workerMessage(org, body, message.data, replyTo) };
   const to = get(header.to);
   const verb = get(header.command);
   const id = get(header.commandId);

@@ -108,6 +108,12 @@ export class NatsWorkerLink implements WorkerLink {
     return reply as readonly Reply[];
   }
 
+  async ask(shard: Shard, org: string, entry: WorkerCommand, timeoutMs: number): Promise<Reply> {
+    const subject = laneSubject(this.#wire.names, shard, org, batchToken);
+    const reply = await this.#ask(subject, [entry] as unknown as Json, {}, timeoutMs);
+    return (Array.isArray(reply) ? reply[0] : reply) as Reply;
+  }
+
   async sendWorker(
     org: string,
     worker: string,

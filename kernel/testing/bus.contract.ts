@@ -315,6 +315,18 @@ export function busContract(
       });
     });
 
+    it('brings a worker’s question as a command of its own, to be answered by whom it reaches', async () => {
+      const { messages } = await read(home);
+      const replyTo = `${replyRoot}.acme.w1.8`;
+      const ask = { to: 'gl_1.a', command: 'profile', id: 'a', body: { attempt: 1, worker: 'wk_1' } };
+      await world.sendBatch(home, 'acme', [ask], replyTo);
+      await world.sendBatch(home, 'acme', [ask, ask], replyTo);
+      await until(() => messages.length === 2);
+      expect(messages[0]).not.toHaveProperty('replyTo');
+      expect(messages[0]?.entries).toMatchObject([{ ok: true, envelope: { verb: 'profile', replyTo } }]);
+      expect(messages[1]).toMatchObject({ replyTo, entries: [{ ok: true }, { ok: true }] });
+    });
+
     it('brings what is no command with the reason, in its place', async () => {
       const { messages } = await read(home);
       const [before] = await send(home, 1);

@@ -24,6 +24,7 @@ export class ScriptedKernel implements WorkerLink {
   hold: Promise<void> = Promise.resolve();
   registering: () => Reply | AstraError = () => ok('wk_x');
   readonly batches: SentBatch[] = [];
+  readonly asked: WorkerCommand[] = [];
   readonly workerCommands: { verb: string; id: string; body: Json }[] = [];
   readonly heartbeats: Json[] = [];
   readonly output: { taskId: string; payload: Json }[] = [];
@@ -99,6 +100,11 @@ export class ScriptedKernel implements WorkerLink {
     await this.hold;
     if (error) throw error;
     return entries.map((entry) => this.answer(entry, of) ?? ok(entry.to));
+  }
+
+  async ask(of: Shard, _org: string, entry: WorkerCommand): Promise<Reply> {
+    this.asked.push(entry);
+    return this.answer(entry, of) ?? ok(entry.to);
   }
 
   async sendWorker(_org: string, _worker: string, verb: string, id: string, body: Json): Promise<Reply> {

@@ -1,4 +1,11 @@
-import { progressIntervalMs, reofferMs, resultBytesMax, timeoutMarginMs } from '../../../actors/bounds.ts';
+import {
+  progressIntervalMs,
+  reofferMs,
+  resultBytesMax,
+  sentBytesMax,
+  sentMessagesMax,
+  timeoutMarginMs,
+} from '../../../actors/bounds.ts';
 import type { WorkerProfile } from '../../../actors/worker/events.ts';
 import {
   heartbeatGraceMs,
@@ -76,12 +83,20 @@ const verbs: Record<WorkerCommand['command'], readonly [adds: string, means: str
     `how far it is, 0 to 1; at most one in ${spanText(progressIntervalMs)} becomes an event`,
   ],
   complete: [
-    '`result`, `artifacts`',
-    `done. The result is JSON up to ${bytesText(resultBytesMax)}; an artifact is \`{ sha256, size, mediaType, name }\``,
+    '`result`, `artifacts`, `messages`',
+    `done. The result is JSON up to ${bytesText(resultBytesMax)}; an artifact is \`{ sha256, size, mediaType, name }\`. Messages, \`{ to, type, payload }\` for the mailboxes of agents, are sent with it, once; at most ${sentMessagesMax}, and ${bytesText(sentBytesMax)} in all`,
   ],
   fail: [
     '`error`, `artifacts`',
     '`error` is `{ code, message, retryable?, details? }`; with `retryable: false` no other attempt is made',
+  ],
+  profile: [
+    '',
+    'what is the profile of the agent that it works for, as of the attempt’s `profileVersion`? Alone in its message; the agent answers, one reply and no list, `data: { profile }`',
+  ],
+  reach: [
+    '`agentId`',
+    'would this agent take a message? Alone in its message; the agent answers, one reply and no list',
   ],
 };
 
