@@ -6,7 +6,7 @@ import { goal } from './goal/behavior.ts';
 import { name } from './name/behavior.ts';
 import { worker } from './worker/behavior.ts';
 
-export type { AgentEvent, AgentProfile, AgentStatus } from './agent/events.ts';
+export type { AgentEvent, AgentProfile, AgentStatus, ChildSupervision } from './agent/events.ts';
 export {
   type AgentInput,
   type AgentPatch,

@@ -137,6 +137,7 @@ describe('an agent', () => {
       parentId: null,
       maxConcurrentGoals: 1000,
       metadata: {},
+      supervision: { policy: 'restart', maxRestarts: 3, withinMs: 60_000 },
       subject: null,
     });
   });
@@ -150,14 +151,17 @@ describe('an agent', () => {
     ['/tags/0', { tags: ['a\nb'] }],
     ['/allowedTools/0', { allowedTools: ['Shell'] }],
     ['/parentId', { parentId: newId('gl') }],
+    ['/supervision/policy', { supervision: { policy: 'forgive' } }],
+    ['/supervision/withinMs', { supervision: { withinMs: 0 } }],
     ['/maxConcurrentGoals', { maxConcurrentGoals: 0 }],
     ['/maxConcurrentGoals', { maxConcurrentGoals: 1_000_001 }],
   ])('is refused at %s', (pointer, more) => {
     expect(agent(more)).toEqual([pointer]);
   });
 
-  it('changes in at least one field, but never in whose data it is', () => {
-    expect(readInput(agentPatch, { parentId: null, tags: [] })).toEqual({ parentId: null, tags: [] });
+  it('changes in at least one field, but never in whose data or whose child it is', () => {
+    expect(readInput(agentPatch, { priority: 1, tags: [] })).toEqual({ priority: 1, tags: [] });
+    expect(pointersOf(agentPatch, { parentId: null })).toContain('/parentId');
     expect(pointersOf(agentPatch, {})).toEqual(['']);
     expect(pointersOf(agentPatch, { subject: 'ada' })).toContain('/subject');
     expect(pointersOf(agentPatch, { id: agentId })).toContain('/id');

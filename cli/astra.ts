@@ -9,6 +9,7 @@ import { keyCommands } from './commands/keys.ts';
 import { roleCommands } from './commands/roles.ts';
 import { runCommand } from './commands/run.ts';
 import { statsCommand } from './commands/stats.ts';
+import { supervisionCommands } from './commands/supervision.ts';
 import { taskCommands } from './commands/tasks.ts';
 import { upCommand } from './commands/up.ts';
 import { verifyCommand } from './commands/verify.ts';
@@ -50,6 +51,7 @@ Exit codes: 0 completed, 1 failed, 2 not valid, 3 nothing answers, 130 interrupt
   agentCommands(program, host);
   workerCommands(program, host);
   deadLetterCommands(program, host);
+  supervisionCommands(program, host);
   artifactCommands(program, host);
   statsCommand(program, host);
   keyCommands(program, host);

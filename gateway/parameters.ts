@@ -15,7 +15,7 @@ const id = (prefix: string, of: string): Parameter => ({
 
 export const agentId = id('ag', 'an agent');
 export const goalId = id('gl', 'a goal');
-export const supervisionId = id('sv', 'what watches over the actor: the log of the kernel that suspended it has it');
+export const supervisionId = id('sv', 'what watches over the actor: `GET /v1/supervision` lists it');
 export const workerId = id('wk', 'a worker');
 
 const isTaskId = (text: string): boolean => taskId.safeParse(text).success;

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { behaviors } from '../actors/index.ts';
 import type { Envelope } from '../kernel/envelope.ts';
 import { supervisorOf } from '../kernel/failing.ts';
+import { derivedId } from '../kernel/ids.ts';
 import { Registry } from '../kernel/registry.ts';
+import { until } from '../kernel/testing/until.ts';
 import { World } from './testing/world.ts';
 
 let world: World;
@@ -28,6 +30,51 @@ async function fail(agent: string, times: number): Promise<string> {
   }
   return to.id;
 }
+
+it('an agent that is suspended shows as failed, why, and since when, until it is restarted', async () => {
+  const agent = await world.agent({ name: 'Grace' });
+  const stranger = world.keys.create('others', ['read', 'write', 'admin']);
+  const { port } = await world.gateway();
+  const watcher = await fail(agent, 4);
+  const suspension = { id: watcher, reason: 'restarts', code: 'internal', deadLetterId: 'dl_0' };
+  const get = () => world.call('GET', `/v1/agents/${agent}`);
+  await until(async () => (await get()).body.status === 'failed');
+  expect((await get()).body).toMatchObject({ status: 'failed', suspension });
+  const failed = await world.call('GET', '/v1/agents?status=failed');
+  expect(failed.body.items.map(({ id }: { id: string }) => id)).toEqual([agent]);
+  expect((await world.call('GET', '/v1/agents?status=active&name=grace')).body.items).toEqual([]);
+  const held = {
+    id: watcher,
+    actor: { type: 'agent', id: agent },
+    status: 'suspended',
+    reason: 'restarts',
+    waiting: 0,
+  };
+  expect((await world.call('GET', `/v1/supervision/${watcher}`)).body).toMatchObject(held);
+  const listed = await world.call('GET', '/v1/supervision?status=suspended&type=agent');
+  expect(listed.body.items).toEqual([expect.objectContaining(held)]);
+  expect((await world.call('GET', '/v1/supervision?status=waiting')).body.items).toEqual([]);
+  expect((await world.call('GET', '/v1/supervision', { key: stranger }, port)).body.items).toEqual([]);
+  expect((await world.call('GET', `/v1/supervision/${watcher}`, { key: stranger }, port)).status).toBe(404);
+
+  expect((await world.call('POST', `/v1/agents/${agent}/restart`, { body: {} })).status).toBe(200);
+  await until(async () => (await get()).body.status === 'active');
+  expect((await get()).body).not.toHaveProperty('suspension');
+  expect((await world.call('GET', `/v1/supervision/${watcher}`)).status).toBe(404);
+  const again = await world.call('POST', `/v1/agents/${agent}/restart`, { body: {} });
+  expect([again.status, again.body.code]).toEqual([409, 'invalid_transition']);
+});
+
+it('children are listed by their parent, and one of nobody is refused', async () => {
+  const parentId = await world.agent({ name: 'Parent' });
+  const child = await world.agent({ name: 'Child', parentId });
+  const { body } = await world.call('GET', `/v1/agents?parentId=${parentId}`);
+  expect(body.items).toMatchObject([{ id: child, parentId, supervision: { policy: 'restart', maxRestarts: 3 } }]);
+  const orphan = await world.call('POST', '/v1/agents', {
+    body: { name: 'Orphan', parentId: derivedId('ag', 'nobody') },
+  });
+  expect([orphan.status, orphan.body.code]).toEqual([422, 'parent_unknown']);
+});
 
 it('an agent that was suspended answers 503 until somebody of its org resumes it', async () => {
   const agent = await world.agent({ name: 'Ada' });

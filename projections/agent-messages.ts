@@ -11,6 +11,7 @@ export interface AgentMessage {
   readonly type: string;
   readonly payload: Json;
   readonly from: string | undefined;
+  readonly taskId: string | undefined;
 }
 
 /** What a message takes beside its payload. */
@@ -64,5 +65,6 @@ export const messageView = (of: AgentMessage): AgentMessageView => ({
   type: of.type,
   payload: of.payload,
   ...(of.from === undefined ? null : { from: of.from }),
+  ...(of.taskId === undefined ? null : { taskId: of.taskId }),
   receivedAt: toIso(of.createdAt),
 });

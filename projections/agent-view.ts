@@ -1,5 +1,6 @@
-import type { AgentStatus } from '../actors/agent/events.ts';
+import type { AgentStatus, ChildSupervision } from '../actors/agent/events.ts';
 import type { Json } from '../kernel/envelope.ts';
+import type { HeldActorView } from './held-actor-view.ts';
 
 /** An agent as `GET /v1/agents/{id}` shows it. */
 export interface AgentView {
@@ -15,6 +16,8 @@ export interface AgentView {
   readonly parentId: string | null;
   readonly maxConcurrentGoals: number;
   readonly metadata: Json;
+  /** What becomes of its children when they fail. */
+  readonly supervision: ChildSupervision;
   readonly subject: string | null;
   /** Counts changes of the profile, from 1. */
   readonly profileVersion: number;
@@ -22,6 +25,8 @@ export interface AgentView {
   readonly openGoals: number;
   /** Why it was paused, drained, stopped or failed, when that was said. */
   readonly reason?: string;
+  /** Why it shows as failed: it was suspended, and goes on when `id`, what watches over it, is resumed. */
+  readonly suspension?: Pick<HeldActorView, 'id' | 'reason' | 'code' | 'deadLetterId' | 'since'>;
   readonly createdAt: string;
   readonly updatedAt: string;
   /** Of its last event. */
@@ -33,6 +38,8 @@ export interface AgentFilter {
   readonly tag?: string | undefined;
   /** Without case, whole. */
   readonly name?: string | undefined;
+  /** Children of this agent. */
+  readonly parentId?: string | undefined;
 }
 
 /** A message that came into an agent's mailbox. */
@@ -40,6 +47,9 @@ export interface AgentMessageView {
   readonly position: string;
   readonly type: string;
   readonly payload: Json;
+  /** `agent:<id>`, `key:<id>`, `publisher:nats`. */
   readonly from?: string;
+  /** Of another agent's: the task that sent it. */
+  readonly taskId?: string;
   readonly receivedAt: string;
 }

@@ -1,8 +1,11 @@
-import type { AgentEvent, AgentProfile, AgentStatus } from '../actors/agent/events.ts';
+import type { AgentEvent, AgentProfile, AgentStatus, ChildSupervision } from '../actors/agent/events.ts';
+import { supervisionDefault } from '../actors/agent/supervision-default.ts';
 import { type Micros, positionOf, type Seq, type Shard, toIso } from '../kernel/brand.ts';
 import type { EventOutline } from '../kernel/event.ts';
+import { supervisionType } from '../kernel/supervision.ts';
 import { type AgentMessage, AgentMessages, messageView } from './agent-messages.ts';
 import type { AgentFilter, AgentMessageView, AgentView } from './agent-view.ts';
+import { HeldActors } from './held-actors.ts';
 import { Interned } from './interned.ts';
 import { compareOrdered } from './ordered-index.ts';
 import { type Page, type PageRequest, parseCursor } from './page.ts';
@@ -22,6 +25,8 @@ export interface AgentRow {
   profileVersion: number;
   status: AgentStatus;
   reason: string | undefined;
+  /** What holds it back because it has failed: it shows as failed until that is over. */
+  suspendedBy: string | undefined;
   /** Goals admitted and not settled; absent while there are none. */
   openGoals: Set<string> | undefined;
   updatedAt: Micros;
@@ -33,14 +38,18 @@ export interface AgentRow {
 export interface AgentsState {
   readonly table: Table<AgentRow>;
   readonly messages: AgentMessages;
+  readonly held: HeldActors;
   readonly interned: Interned;
 }
 
 /** Names are compared without case (docs/domain.md, "Ids and names"). */
 const nameKey = (name: string): string => name.normalize('NFC').toLowerCase();
 
+const shownStatus = (row: AgentRow): AgentStatus => (row.suspendedBy === undefined ? row.status : 'failed');
+
 const indexes = {
-  status: (row: AgentRow) => [row.status],
+  status: (row: AgentRow) => [shownStatus(row)],
+  parentId: (row: AgentRow) => (row.profile.parentId === null ? [] : [row.profile.parentId]),
   tag: (row: AgentRow) => row.profile.tags,
   name: (row: AgentRow) => [nameKey(row.profile.name)],
 };
@@ -59,9 +68,15 @@ export const agents: Projection<AgentsState> = {
   version: 1,
   indexes: Object.keys(indexes),
 
-  initial: () => ({ table: new Table(indexes), messages: new AgentMessages(), interned: new Interned() }),
+  initial: () => ({
+    table: new Table(indexes),
+    messages: new AgentMessages(),
+    held: new HeldActors(),
+    interned: new Interned(),
+  }),
 
   apply(state, record) {
+    if (record.actor.type === supervisionType) return suspend(state, record);
     if (record.actor.type !== 'agent') return;
     const event = { type: record.type, data: record.data } as unknown as AgentEvent;
     const row = state.table.get(record.actor.org, record.actor.id);
@@ -84,6 +99,7 @@ export const agents: Projection<AgentsState> = {
           type: event.data.type,
           payload: event.data.payload,
           from: event.data.from,
+          taskId: event.data.taskId,
         });
         break;
       case 'AgentGoalAdmitted':
@@ -94,15 +110,13 @@ export const agents: Projection<AgentsState> = {
         row.openGoals?.delete(event.data.goalId);
         if (row.openGoals?.size === 0) row.openGoals = undefined;
         break;
-      case 'AgentNameDeclined':
-        break;
       default: {
         const status = statusAfter[event.type];
         if (!status) break;
-        const before = row.status;
+        const before = shownStatus(row);
         row.status = status;
-        row.reason = status === 'active' ? undefined : event.data.reason;
-        state.table.moved(row, 'status', before, status);
+        row.reason = status === 'active' ? undefined : (event.data as { readonly reason?: string }).reason;
+        state.table.moved(row, 'status', before, shownStatus(row));
       }
     }
   },
@@ -111,8 +125,20 @@ export const agents: Projection<AgentsState> = {
     for (const row of [...state.table.rows()]) if (row.shard === shard) state.table.remove(row);
     for (const row of rebuilt.table.rows()) state.table.insert(row);
     state.messages.adopt(rebuilt.messages);
+    state.held.adopt(rebuilt.held, shard);
   },
 };
+
+/** A supervision lives on the shard of whom it watches over, and says nothing before that one exists. */
+function suspend(state: AgentsState, record: EventOutline): void {
+  const of = state.held.apply(record);
+  const row = of?.type === 'agent' ? state.table.get(of.org, of.id) : undefined;
+  if (!row) return;
+  const before = shownStatus(row);
+  const { org, id } = record.actor;
+  row.suspendedBy = state.held.find(org, id)?.status === 'suspended' ? id : undefined;
+  state.table.moved(row, 'status', before, shownStatus(row));
+}
 
 function spawned(record: EventOutline, data: AgentProfile, interned: Interned): AgentRow {
   return {
@@ -125,6 +151,7 @@ function spawned(record: EventOutline, data: AgentProfile, interned: Interned): 
     profileVersion: 1,
     status: 'active',
     reason: undefined,
+    suspendedBy: undefined,
     openGoals: undefined,
     updatedAt: record.at,
     lastSeq: record.seq,
@@ -144,6 +171,8 @@ const compact = (data: AgentProfile, interned: Interned): AgentProfile => ({
   parentId: data.parentId ?? null,
   maxConcurrentGoals: data.maxConcurrentGoals,
   metadata: interned.value(data.metadata),
+  // Agents that were spawned before there was one have the default.
+  supervision: interned.value((data.supervision as ChildSupervision | undefined) ?? supervisionDefault),
   subject: data.subject ?? null,
 });
 
@@ -157,40 +186,63 @@ function changeProfile(state: AgentsState, row: AgentRow, change: Partial<AgentP
   state.table.moved(row, 'name', nameKey(before.name), nameKey(row.profile.name));
 }
 
-const view = (row: AgentRow): AgentView => ({
-  id: row.id,
-  name: row.profile.name,
-  kind: row.profile.kind,
-  status: row.status,
-  systemPrompt: row.profile.systemPrompt,
-  config: row.profile.config,
-  tags: row.profile.tags,
-  allowedTools: row.profile.allowedTools,
-  priority: row.profile.priority,
-  parentId: row.profile.parentId,
-  maxConcurrentGoals: row.profile.maxConcurrentGoals,
-  metadata: row.profile.metadata,
-  subject: row.profile.subject,
-  profileVersion: row.profileVersion,
-  openGoals: row.openGoals?.size ?? 0,
-  ...(row.reason === undefined ? null : { reason: row.reason }),
-  createdAt: toIso(row.createdAt),
-  updatedAt: toIso(row.updatedAt),
-  position: positionOf(row.shard, row.lastSeq),
-});
+const view =
+  ({ held }: AgentsState) =>
+  (row: AgentRow): AgentView => ({
+    id: row.id,
+    name: row.profile.name,
+    kind: row.profile.kind,
+    status: shownStatus(row),
+    systemPrompt: row.profile.systemPrompt,
+    config: row.profile.config,
+    tags: row.profile.tags,
+    allowedTools: row.profile.allowedTools,
+    priority: row.profile.priority,
+    parentId: row.profile.parentId,
+    maxConcurrentGoals: row.profile.maxConcurrentGoals,
+    metadata: row.profile.metadata,
+    supervision: row.profile.supervision,
+    subject: row.profile.subject,
+    profileVersion: row.profileVersion,
+    openGoals: row.openGoals?.size ?? 0,
+    ...(row.reason === undefined ? null : { reason: row.reason }),
+    ...suspensionOf(row, held),
+    createdAt: toIso(row.createdAt),
+    updatedAt: toIso(row.updatedAt),
+    position: positionOf(row.shard, row.lastSeq),
+  });
+
+function suspensionOf({ org, suspendedBy }: AgentRow, held: HeldActors): Pick<AgentView, 'suspension'> | null {
+  const found = suspendedBy === undefined ? undefined : held.get(org, suspendedBy);
+  if (found?.kind !== 'found') return null;
+  const { id, reason, code, deadLetterId, since } = found.view;
+  return { suspension: { id, reason, code, deadLetterId, since } };
+}
 
 export function getAgent(state: AgentsState, org: string, id: string): Lookup<AgentView> {
   const row = state.table.get(org, id);
-  return row ? { kind: 'found', view: view(row), etag: `"${row.shard}.${row.lastSeq}"` } : { kind: 'unknown' };
+  if (!row) return { kind: 'unknown' };
+  // Its suspension is no event of its own.
+  const held = row.suspendedBy === undefined ? undefined : state.held.find(org, row.suspendedBy);
+  return {
+    kind: 'found',
+    view: view(state)(row),
+    etag: `"${row.shard}.${row.lastSeq}${held ? `.${held.lastSeq}` : ''}"`,
+  };
 }
 
 export const listAgents = (
   state: AgentsState,
   org: string,
-  { status, tag, name }: AgentFilter,
+  { status, tag, name, parentId }: AgentFilter,
   page: PageRequest,
 ): Page<AgentView> =>
-  state.table.list(org, { status, tag, name: name === undefined ? undefined : nameKey(name) }, page, view);
+  state.table.list(
+    org,
+    { status, tag, parentId, name: name === undefined ? undefined : nameKey(name) },
+    page,
+    view(state),
+  );
 
 /** The agent that holds a name now: a stopped one has released it. */
 export function agentByName(state: AgentsState, org: string, name: string): string | undefined {

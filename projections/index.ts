@@ -3,6 +3,7 @@ export type { DeadLetterFilter, DeadLetterView, DeadTaskView, ParkedCommandView 
 export type { ProjectionProblem } from './engine.ts';
 export type { EngineStatus, ShardState, ShardStatus } from './engine-status.ts';
 export type { GoalFilter, GoalGraphView, GoalView, GoalWaitsFor, GraphTaskView, TaskCounts } from './goal-view.ts';
+export type { HeldActorFilter, HeldActorView } from './held-actor-view.ts';
 export type { Page, PageRequest } from './page.ts';
 export { type Projections, type ProjectionsOptions, startProjections } from './projections.ts';
 export type { Lookup, Reads, Resource } from './reads.ts';

@@ -5,6 +5,7 @@ import type { DeadLetterFilter, DeadLetterView } from './dead-letter-view.ts';
 import type { EngineStatus } from './engine-status.ts';
 import type { GoalFilter, GoalGraphView, GoalView } from './goal-view.ts';
 import { getGoal, goalGraph, listGoals } from './goals.ts';
+import type { HeldActorFilter, HeldActorView } from './held-actor-view.ts';
 import type { Page, PageRequest } from './page.ts';
 import { orgStats } from './stats.ts';
 import type { KernelView, StatsView } from './stats-view.ts';
@@ -36,6 +37,8 @@ export interface Reads {
     serves(org: string, type: string, pool?: string): boolean;
   };
   readonly deadLetters: Resource<DeadLetterView, DeadLetterFilter>;
+  /** Actors that have failed and are held back; one that goes on is unknown here. */
+  readonly heldActors: Resource<HeldActorView, HeldActorFilter>;
   stats(org: string): StatsView;
 }
 
@@ -92,6 +95,10 @@ export function readsOf(states: ReadStates): Reads {
     deadLetters: {
       get: (org, id) => work.deadLetters.get(org, id),
       list: (org, filter, page) => work.deadLetters.list(org, filter, page),
+    },
+    heldActors: {
+      get: (org, id) => agents.held.get(org, id),
+      list: (org, filter, page) => agents.held.list(org, filter, page),
     },
     stats: (org) => orgStats(states, org, states.now(), states.status(), states.kernels()),
   };

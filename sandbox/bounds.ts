@@ -47,6 +47,14 @@ export const abandonMs = 5000;
 export const driverMarginMs = 2000;
 /** A result, as JSON (docs/domain.md, "Task"); larger output is an artifact. */
 export const resultBytesMax = 256 * 1024;
+/** Messages that one attempt sends to other agents (docs/domain.md, "Task"). */
+export const sentMessagesMax = 100;
+/** All messages of one attempt, as JSON. */
+export const sentBytesMax = 128 * 1024;
+/** A question of an attempt that nothing answers is asked this often before it is given up. */
+export const askTriesMax = 5;
+/** Profiles of agents that a worker keeps: tasks of one goal ask for the same one. */
+export const profilesKeptMax = 256;
 /** An error message that travels in an event. */
 export const errorCharsMax = 2000;
 

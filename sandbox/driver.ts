@@ -56,6 +56,10 @@ export interface Job {
   readonly signal: AbortSignal;
   /** Output as it comes; no call after `run` has resolved. */
   readonly onOutput: (stream: OutputStream, chunk: Uint8Array) => void;
+  /** A function sends a message to an agent; no call after `run` has resolved. Commands leave a file instead. */
+  readonly onMessage?: (agentId: string, message: Json) => void;
+  /** A function asks for the profile of the agent that it works for. */
+  readonly onProfile?: () => Promise<Json>;
 }
 
 export type OutputStream = 'stdout' | 'stderr';
@@ -88,7 +92,7 @@ export interface Outcome {
   readonly error?: { readonly name: string; readonly message: string };
   readonly wallMs: number;
   /**
-   * What a command left in `out/` and in `result.json` of its work directory, in any order; to be read before
+   * What a command left in `out/`, `result.json` and `messages.jsonl` of its work directory, in any order; to be read before
    * `dispose`. Absent for functions.
    */
   readonly files?: () => AsyncIterable<OutputFile>;
@@ -105,7 +109,9 @@ export interface OutputFile {
   open(): AsyncIterable<Uint8Array>;
 }
 
-/** Where a command finds its input, leaves its artifacts, and leaves its result, relative to its work directory. */
+/** Where a command finds its input, leaves its artifacts, its result and its messages, relative to its work directory. */
 export const inputFile = 'input.json';
 export const outputDirectory = 'out';
 export const resultFile = 'result.json';
+/** A message a line: `{ "to": "ag_…", "type": "…", "payload": … }`. */
+export const messagesFile = 'messages.jsonl';

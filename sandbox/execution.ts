@@ -17,9 +17,11 @@ import {
   resultBytesMax,
 } from './bounds.ts';
 import type { OutputStream } from './driver.ts';
-import type { Handler, HandlerContext } from './handler.ts';
+import type { Handler, HandlerContext, WorkingFor } from './handler.ts';
 import { describeFaults } from './input-faults.ts';
 import type { TaskLimits } from './limits.ts';
+import { Mail, type Message } from './mail.ts';
+import type { Questions } from './questions.ts';
 import { type TaskError, TaskFailure, taskErrorOf } from './task-failure.ts';
 import { TaskOutput } from './task-output.ts';
 import type { WorkItem } from './work-message.ts';
@@ -31,12 +33,15 @@ export type Ending =
       readonly result?: Json;
       readonly resultBytes: number;
       readonly artifacts: readonly Artifact[];
+      /** Absent where nothing was sent. */
+      readonly mail?: Mail;
     }
   | { readonly kind: 'failed'; readonly error: TaskError; readonly artifacts: readonly Artifact[] }
   /** Told to stop, for this reason. */
   | { readonly kind: 'stopped'; readonly reason: string };
 
 type Finished = Exclude<Ending, { readonly kind: 'stopped' }>;
+type Completed = Extract<Ending, { readonly kind: 'completed' }>;
 
 /** What ended an execution from outside. */
 type Interruption =
@@ -48,6 +53,7 @@ export interface ExecutionParts {
   readonly clock: Clock;
   readonly artifacts: ArtifactStore;
   readonly sendOutput: (taskId: string, payload: Json) => void;
+  readonly questions: Pick<Questions, 'profile' | 'unreachable'>;
   readonly onProgress: (fraction: number | undefined, note: string | undefined) => void;
   /** Called once. */
   readonly onEnd: (ending: Ending) => void;
@@ -68,6 +74,7 @@ export class Execution implements HandlerContext<unknown> {
   #output: TaskOutput | undefined;
   #outputBytes = 0;
   #artifactBytes = 0;
+  #mail: Mail | undefined;
   #listeners: ((name: string, payload: Json | undefined) => void)[] = [];
   #cancelTimer: (() => void) | undefined;
   #why: Interruption | undefined;
@@ -151,8 +158,9 @@ export class Execution implements HandlerContext<unknown> {
   get idempotencyKey(): string {
     return this.#item.idempotencyKey;
   }
-  get agent(): { readonly id: string; readonly profileVersion: number } {
-    return { id: this.#item.agentId, profileVersion: this.#item.profileVersion };
+  get agent(): WorkingFor {
+    const { agentId, profileVersion } = this.#item;
+    return { id: agentId, profileVersion, profile: () => this.#parts.questions.profile(this.#item) };
   }
   get timeoutMs(): number {
     return this.#item.timeoutMs;
@@ -228,6 +236,12 @@ export class Execution implements HandlerContext<unknown> {
     return Buffer.concat(chunks);
   }
 
+  send(agentId: string, message: Message): void {
+    if (this.#phase !== 'running') return;
+    this.#mail ??= new Mail();
+    this.#mail.send(agentId, message);
+  }
+
   onSignal(listener: (name: string, payload: Json | undefined) => void): void {
     this.#listeners.push(listener);
   }
@@ -290,11 +304,32 @@ export class Execution implements HandlerContext<unknown> {
       this.#why || threw
         ? { kind: 'failed', error: taskErrorOf(error), artifacts: this.#artifacts }
         : this.#completed(value);
-    if (!this.#output) {
-      this.#end(ending);
+    if (ending.kind === 'completed' && this.#mail) {
+      void this.#addressed(ending, this.#mail).then((checked) => this.#finished(checked));
       return;
     }
-    this.#storeLog(this.#output, ending);
+    this.#finished(ending);
+  }
+
+  #finished(ending: Finished): void {
+    if (this.#output) this.#storeLog(this.#output, ending);
+    else this.#end(ending);
+  }
+
+  /** With its messages, if those whom they are for take any. */
+  async #addressed(ending: Completed, mail: Mail): Promise<Finished> {
+    try {
+      const receivers = [...new Set(mail.messages.map(({ to }) => to))];
+      const asked = receivers.map((agentId) => this.#parts.questions.unreachable(this.#item, agentId));
+      const problem = (await Promise.all(asked)).find((one) => one !== undefined);
+      if (problem === undefined) return { ...ending, mail };
+      throw new TaskFailure('message_undeliverable', problem.detail, {
+        retryable: problem.kind !== 'rejected',
+        details: { code: problem.code },
+      });
+    } catch (error) {
+      return { kind: 'failed', error: taskErrorOf(error), artifacts: this.#artifacts };
+    }
   }
 
   #completed(value: unknown): Finished {

@@ -1,9 +1,19 @@
 import type { z } from 'zod';
+import type { AgentProfile } from '../actors/index.ts';
 import type { Json } from '../kernel/envelope.ts';
 import { AstraError } from '../kernel/errors.ts';
 import type { Artifact, ArtifactContent } from './artifacts.ts';
 import type { Driver, OutputStream } from './driver.ts';
 import type { Enforcement, TaskLimits } from './limits.ts';
+import type { Message } from './mail.ts';
+
+/** The agent on whose behalf an attempt runs. */
+export interface WorkingFor {
+  readonly id: string;
+  readonly profileVersion: number;
+  /** Its profile as of this version, asked for when it is first wanted. Throws `profile_gone` when it has changed too often since. */
+  profile(): Promise<AgentProfile>;
+}
 
 /** What a handler is given for one attempt. */
 export interface HandlerContext<Input> {
@@ -16,7 +26,7 @@ export interface HandlerContext<Input> {
   /** The same for every attempt of one run: give it to systems that can tell a repetition. */
   readonly idempotencyKey: string;
   /** For whom the task works. */
-  readonly agent: { readonly id: string; readonly profileVersion: number };
+  readonly agent: WorkingFor;
   readonly timeoutMs: number;
   readonly limits: TaskLimits;
   readonly traceparent: string | undefined;
@@ -30,6 +40,12 @@ export interface HandlerContext<Input> {
   artifact(name: string, content: string | ArtifactContent, mediaType?: string): Promise<Artifact>;
   /** The bytes of an artifact of this org. Throws `rejected` / `artifact_not_found`. */
   readArtifact(sha256: string, bytesMax: number): Promise<Uint8Array>;
+  /**
+   * A message for the mailbox of another agent of this org. It is sent with the attempt's completion, once, in the name of
+   * {@link agent}; an attempt that fails sends nothing, and one that wrote to somebody who does not take it fails.
+   * Throws a {@link TaskFailure}: `message_invalid`, `too_many_messages`, `messages_too_large`.
+   */
+  send(agentId: string, message: Message): void;
   /** Calls back on every signal sent to the task while this attempt runs. */
   onSignal(listener: (name: string, payload: Json | undefined) => void): void;
 }

@@ -15,6 +15,7 @@ import { parseControl } from './control.ts';
 import type { Handler } from './handler.ts';
 import { builtInHandlers, servedHandlers } from './handlers/index.ts';
 import { Outbox } from './outbox.ts';
+import { Questions } from './questions.ts';
 import { Registration } from './registration.ts';
 import type { RunningWorker, WorkerOptions, WorkerStats } from './worker-options.ts';
 import { Workload } from './workload.ts';
@@ -66,6 +67,7 @@ class Worker implements RunningWorker {
       incarnation: this.incarnation,
       handlers,
       outbox: this.#outbox,
+      questions: new Questions({ link, org, workerId, incarnation: this.incarnation, clock }),
       onUnknown: () => this.#registerAgain(),
     });
     this.#lookedMs = clock.monotonicMs();

@@ -6,6 +6,7 @@ import { type Ending, Execution } from './execution.ts';
 import type { Handler } from './handler.ts';
 import { unenforceable } from './limits.ts';
 import type { Outbox } from './outbox.ts';
+import type { Questions } from './questions.ts';
 import { attemptKey, parseWork, type WorkItem } from './work-message.ts';
 import type { WorkerOptions } from './worker-options.ts';
 
@@ -14,6 +15,7 @@ export interface WorkloadParts
   readonly incarnation: string;
   readonly handlers: ReadonlyMap<string, Handler>;
   readonly outbox: Outbox;
+  readonly questions: Questions;
   /** A task says that it does not know this worker. */
   readonly onUnknown: () => void;
 }
@@ -218,6 +220,7 @@ export class Workload {
       clock,
       artifacts,
       sendOutput: (taskId, payload) => link.sendOutput(org, taskId, payload),
+      questions: this.#parts.questions,
       onProgress: (fraction, note) => this.#progressed(attempt, fraction, note),
       onEnd: (ending) => this.#ended(attempt, ending),
     });
@@ -251,9 +254,14 @@ export class Workload {
 
   #complete(attempt: Attempt, ending: Extract<Ending, { kind: 'completed' }>): void {
     this.#counts.completed++;
-    const { result, artifacts } = ending;
-    const body = { ...(result === undefined ? {} : { result }), ...(artifacts.length > 0 ? { artifacts } : {}) };
-    this.#report(attempt, 'complete', body, commandBytes + ending.resultBytes + 256 * artifacts.length);
+    const { result, artifacts, mail } = ending;
+    const body = {
+      ...(result === undefined ? {} : { result }),
+      ...(artifacts.length > 0 ? { artifacts } : {}),
+      ...(mail ? { messages: mail.messages } : {}),
+    };
+    const bytes = commandBytes + ending.resultBytes + 256 * artifacts.length + (mail?.bytes ?? 0);
+    this.#report(attempt, 'complete', body, bytes);
   }
 
   #report(attempt: Attempt, verb: 'complete' | 'fail' | 'decline', body: object, bytes: number): void {

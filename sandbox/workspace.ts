@@ -3,7 +3,7 @@ import { chmod, lstat, mkdir, mkdtemp, open, opendir, rm, writeFile } from 'node
 import { dirname, join, sep } from 'node:path';
 import { AstraError } from '../kernel/errors.ts';
 import { outputEntriesMax } from './bounds.ts';
-import { type InputFile, type OutputFile, outputDirectory, resultFile } from './driver.ts';
+import { type InputFile, messagesFile, type OutputFile, outputDirectory, resultFile } from './driver.ts';
 
 /** What work directories are called, so that those a crash left can be told from anything else. */
 export const workspacePrefix = 'job-';
@@ -40,11 +40,13 @@ export class Workspace {
     return workspace;
   }
 
-  /** What the job left: its result file, and everything in its output directory. Links are named, never followed. */
+  /** What the job left: its result, its messages, and everything in its output directory. Links are named, never followed. */
   async *files(): AsyncGenerator<OutputFile> {
     const seen = { entries: 0 };
-    const result = await lstat(join(this.directory, resultFile)).catch(() => undefined);
-    if (result) yield this.#file(resultFile, result);
+    for (const name of [resultFile, messagesFile]) {
+      const stats = await lstat(join(this.directory, name)).catch(() => undefined);
+      if (stats) yield this.#file(name, stats);
+    }
     const out = await lstat(join(this.directory, outputDirectory)).catch(() => undefined);
     if (out?.isDirectory()) yield* this.#walk(outputDirectory, seen);
     else if (out) yield this.#file(outputDirectory, out);

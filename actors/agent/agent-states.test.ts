@@ -19,6 +19,7 @@ const profile = {
   parentId: null,
   maxConcurrentGoals: 1000,
   metadata: {},
+  supervision: { policy: 'restart', maxRestarts: 3, withinMs: 60_000 },
   subject: null,
 };
 
@@ -56,6 +57,9 @@ const settledIn =
   (scene: Scene): Outcome =>
     becomes(now, ['AgentGoalSettled', { goalId: openGoal(scene), run: 1, status: 'completed' }], ...more);
 const openGoal = (scene: Scene): string => [...(stateOf(scene)?.open ?? [])][0] ?? goalId;
+const childId = newId('ag');
+const bornIn = (now: AgentStatus): Outcome => becomes(now, ['AgentChildSpawned', { childId }]);
+const told = { events: [], answer: { profile } } as const;
 const received = ['AgentMessageReceived', { type: 'note', payload: [1], from: 'key:test' }] as const;
 
 describe('agents, by state and command,', () => {
@@ -79,8 +83,65 @@ describe('agents, by state and command,', () => {
       admit: () => ({ goalId, goal: { agentId: 'ag', plan, priority: 5 } }),
       readmit: () => ({ goalId, run: 2 }),
       settle: (scene) => ({ goalId: openGoal(scene), run: 1, status: 'completed' }),
+      reach: () => ({}),
+      profile: () => ({ version: 1 }),
+      bear: () => ({ childId, profile: { ...profile, name: 'Bob' } }),
+      born: () => ({ childId }),
+      gone: () => ({ childId }),
+      supervise: () => ({ supervision: { policy: 'stop', maxRestarts: 0, withinMs: 1000 } }),
     },
     table: {
+      reach: {
+        absent: missing,
+        active: nothing,
+        paused: nothing,
+        draining: closed,
+        stopped: closed,
+        failed: closed,
+      },
+      profile: {
+        absent: missing,
+        active: told,
+        paused: told,
+        draining: told,
+        stopped: told,
+        failed: told,
+      },
+      bear: {
+        absent: 'parent_unknown',
+        active: { redirected: 'name.reserve' },
+        paused: { redirected: 'name.reserve' },
+        draining: closed,
+        stopped: closed,
+        failed: closed,
+      },
+      // It was let through before: whatever has become of its parent, it is a child.
+      born: {
+        absent: missing,
+        active: bornIn('active'),
+        paused: bornIn('paused'),
+        draining: bornIn('draining'),
+        stopped: bornIn('stopped'),
+        failed: bornIn('failed'),
+      },
+      // Nobody's child has stopped here: agent-family.test.ts has parents.
+      gone: {
+        absent: missing,
+        active: nothing,
+        paused: nothing,
+        draining: nothing,
+        stopped: nothing,
+        failed: nothing,
+      },
+      // It has no parent whose policy could be another one.
+      supervise: {
+        absent: missing,
+        active: nothing,
+        paused: nothing,
+        draining: nothing,
+        stopped: nothing,
+        failed: nothing,
+      },
       create: {
         absent: { redirected: 'name.reserve' },
         active: reused,

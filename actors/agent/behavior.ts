@@ -1,15 +1,17 @@
-import type { Behavior } from '../../kernel/behavior.ts';
+import { type Behavior, refuseKept } from '../../kernel/behavior.ts';
 import { decideBy } from '../command.ts';
 import { admissionVerbs } from './admission.ts';
 import type { AgentEvent } from './events.ts';
 import { evolve } from './evolve.ts';
+import { familyVerbs, noParent, supervisionOf } from './family.ts';
 import { namingVerbs, reserved, spawn } from './naming.ts';
+import { profileVerbs } from './profiles.ts';
 import { react } from './react.ts';
 import type { AgentState } from './state.ts';
 import { statusVerbs } from './status-verbs.ts';
 
 /** What an agent that exists is asked; `create`, `spawn` and `reserved` may come before. */
-export const verbs = { ...statusVerbs, ...namingVerbs, ...admissionVerbs };
+export const verbs = { ...statusVerbs, ...namingVerbs, ...profileVerbs, ...familyVerbs, ...admissionVerbs };
 
 /**
  * An agent (docs/domain.md, "Agent"): `active ⇄ paused`, `active | paused → draining → stopped`, any → `failed` → `active`.
@@ -18,7 +20,7 @@ export const verbs = { ...statusVerbs, ...namingVerbs, ...admissionVerbs };
 export const agent: Behavior<AgentState, AgentEvent> = {
   type: 'agent',
   ids: { prefix: 'ag' },
-  version: 1,
+  version: 2,
   events: {
     AgentSpawned: 1,
     AgentNameDeclined: 1,
@@ -30,17 +32,24 @@ export const agent: Behavior<AgentState, AgentEvent> = {
     AgentFailed: 1,
     AgentRestarted: 1,
     AgentMessageReceived: 1,
+    AgentChildSpawned: 1,
+    AgentChildStopped: 1,
+    AgentSupervised: 1,
     AgentGoalAdmitted: 1,
     AgentGoalSettled: 1,
   },
   decide(state, verb, body, context) {
     if (verb === 'create' || verb === 'spawn') return spawn(state, verb, body, context);
     if (verb === 'reserved') return reserved(state, body, context);
+    if (verb === 'bear' && !state) return noParent(context.self.id);
+    if (verb === 'message' && !state)
+      return refuseKept('rejected', 'not_found', `there is no agent ${context.self.id}`);
     return decideBy('agent', verbs, state, verb, body, context);
   },
   evolve,
   react,
   idle: () => true,
+  supervision: supervisionOf,
   subject: ({ profile }) => profile.subject ?? undefined,
   personal: {
     AgentSpawned: ['systemPrompt', 'config', 'metadata'],

@@ -2,7 +2,10 @@ import type { Json } from '../../kernel/envelope.ts';
 
 /** Facts of an agent (docs/domain.md, "Agent"). */
 export type AgentEvent =
-  | { readonly type: 'AgentSpawned'; readonly data: AgentProfile & { readonly fingerprint?: string } }
+  | {
+      readonly type: 'AgentSpawned';
+      readonly data: AgentProfile & { readonly fingerprint?: string; readonly upbringing?: Upbringing };
+    }
   /** A name was reserved for it in vain: it exists with another one, has stopped, or was renamed meanwhile. */
   | { readonly type: 'AgentNameDeclined'; readonly data: { readonly name: string; readonly version: number } }
   | { readonly type: 'AgentProfileChanged'; readonly data: Partial<AgentProfile> }
@@ -14,8 +17,20 @@ export type AgentEvent =
   | { readonly type: 'AgentRestarted'; readonly data: { readonly reason?: string } }
   | {
       readonly type: 'AgentMessageReceived';
-      readonly data: { readonly type: string; readonly payload: Json; readonly from?: string };
+      readonly data: {
+        readonly type: string;
+        readonly payload: Json;
+        /** Who sent it: `agent:<id>`, `key:<id>`, `publisher:nats`. */
+        readonly from?: string;
+        /** Of another agent's: the task that sent it. */
+        readonly taskId?: string;
+      };
     }
+  /** It is a parent now, or one child more. */
+  | { readonly type: 'AgentChildSpawned'; readonly data: { readonly childId: string } }
+  | { readonly type: 'AgentChildStopped'; readonly data: { readonly childId: string } }
+  /** Its parent treats its failures otherwise from here on. */
+  | { readonly type: 'AgentSupervised'; readonly data: { readonly supervision: ChildSupervision } }
   | { readonly type: 'AgentGoalAdmitted'; readonly data: { readonly goalId: string; readonly run: number } }
   | {
       readonly type: 'AgentGoalSettled';
@@ -35,8 +50,25 @@ export interface AgentProfile {
   readonly parentId: string | null;
   readonly maxConcurrentGoals: number;
   readonly metadata: Json;
+  /** What becomes of its children when they fail. */
+  readonly supervision: ChildSupervision;
   /** Whose personal data the profile is. */
   readonly subject: string | null;
+}
+
+/** What becomes of a child that fails (docs/domain.md, "Agent"): its parent says it. */
+export interface ChildSupervision {
+  readonly policy: 'restart' | 'backoff' | 'escalate' | 'stop';
+  /** How often it may fail within the window before it is suspended. */
+  readonly maxRestarts: number;
+  readonly withinMs: number;
+}
+
+/** What an agent has from its parent. */
+export interface Upbringing {
+  /** How many ancestors it has. */
+  readonly depth: number;
+  readonly supervision: ChildSupervision;
 }
 
 export type AgentStatus = 'active' | 'paused' | 'draining' | 'stopped' | 'failed';

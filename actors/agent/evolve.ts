@@ -1,7 +1,9 @@
 import type { Stamped } from '../../kernel/behavior.ts';
-import { waveMax } from '../bounds.ts';
-import type { AgentEvent, AgentStatus } from './events.ts';
+import { formerProfilesMax, waveMax } from '../bounds.ts';
+import type { AgentEvent, AgentStatus, Upbringing } from './events.ts';
+import { formerOf } from './profiles.ts';
 import type { AgentState } from './state.ts';
+import { supervisionDefault } from './supervision-default.ts';
 
 const statusAfter: Readonly<Partial<Record<AgentEvent['type'], AgentStatus>>> = {
   AgentPaused: 'paused',
@@ -13,9 +15,9 @@ const statusAfter: Readonly<Partial<Record<AgentEvent['type'], AgentStatus>>> = 
 
 export function evolve(was: AgentState | undefined, event: Stamped<AgentEvent>): AgentState {
   if (event.type === 'AgentSpawned') {
-    const { fingerprint, ...profile } = event.data;
+    const { fingerprint, upbringing, ...profile } = event.data;
     return {
-      profile,
+      profile: { ...profile, supervision: profile.supervision ?? supervisionDefault },
       profileVersion: 1,
       status: 'active',
       fingerprint,
@@ -24,6 +26,9 @@ export function evolve(was: AgentState | undefined, event: Stamped<AgentEvent>):
       formerName: undefined,
       cancelling: [],
       told: 0,
+      children: new Set(),
+      upbringing,
+      former: [],
     };
   }
   const state = was as AgentState;
@@ -38,6 +43,7 @@ export function evolve(was: AgentState | undefined, event: Stamped<AgentEvent>):
         profileVersion,
         namedAt: isRenamed ? profileVersion : state.namedAt,
         formerName: isRenamed ? state.profile.name : undefined,
+        former: [...state.former, formerOf(state, event.data)].slice(-formerProfilesMax),
       };
     }
     case 'AgentNameDeclined':
@@ -47,6 +53,14 @@ export function evolve(was: AgentState | undefined, event: Stamped<AgentEvent>):
       const cancelling = [...state.open];
       return { ...state, status: 'stopped', cancelling, told: Math.min(waveMax, cancelling.length) };
     }
+    case 'AgentChildSpawned':
+      state.children.add(event.data.childId);
+      return state;
+    case 'AgentChildStopped':
+      state.children.delete(event.data.childId);
+      return state;
+    case 'AgentSupervised':
+      return { ...state, upbringing: { ...(state.upbringing as Upbringing), ...event.data } };
     case 'AgentGoalAdmitted':
       state.open.add(event.data.goalId);
       return state;

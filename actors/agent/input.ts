@@ -3,12 +3,16 @@ import {
   agentJsonBytesMax,
   maxConcurrentGoalsDefault,
   maxConcurrentGoalsMax,
+  maxRestartsMax,
   messageBytesMax,
   namesMax,
+  restartWindowMaxMs,
+  restartWindowMinMs,
   systemPromptMax,
   tagsMax,
 } from '../bounds.ts';
 import { idOfType, json, line, priority, prose, subject, typeName } from '../input.ts';
+import { supervisionDefault } from './supervision-default.ts';
 
 const profileFields = {
   name: line(namesMax),
@@ -21,6 +25,11 @@ const profileFields = {
   parentId: idOfType('ag', 'an agent').nullable(),
   maxConcurrentGoals: z.int().min(1).max(maxConcurrentGoalsMax),
   metadata: json(agentJsonBytesMax),
+  supervision: z.strictObject({
+    policy: z.enum(['restart', 'backoff', 'escalate', 'stop']).default(supervisionDefault.policy),
+    maxRestarts: z.int().min(0).max(maxRestartsMax).default(supervisionDefault.maxRestarts),
+    withinMs: z.int().min(restartWindowMinMs).max(restartWindowMaxMs).default(supervisionDefault.withinMs),
+  }),
 };
 
 /** What clients say to spawn an agent. */
@@ -35,13 +44,15 @@ export const agentInput = z.strictObject({
   parentId: profileFields.parentId.default(null),
   maxConcurrentGoals: profileFields.maxConcurrentGoals.default(maxConcurrentGoalsDefault),
   metadata: profileFields.metadata.default({}),
+  supervision: profileFields.supervision.default(supervisionDefault),
   subject: subject.nullable().default(null),
 });
 export type AgentInput = z.infer<typeof agentInput>;
 
-/** What of a profile may change. */
+/** What of a profile may change; whose child it is, it stays. */
 export const agentPatch = z
   .strictObject(profileFields)
+  .omit({ parentId: true })
   .partial()
   .refine((change) => Object.keys(change).length > 0, 'expected at least one field to change');
 export type AgentPatch = z.infer<typeof agentPatch>;

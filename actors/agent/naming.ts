@@ -2,8 +2,9 @@ import { accept, type DecideContext, type Decision, redirect, refuse, repeat } f
 import type { Json } from '../../kernel/envelope.ts';
 import type { Problem } from '../../kernel/errors.ts';
 import { type Fields, isFields, type Verb } from '../command.ts';
+import { agentAt } from '../goal/addresses.ts';
 import type { Reservation } from '../name/behavior.ts';
-import type { AgentEvent, AgentProfile } from './events.ts';
+import type { AgentEvent, AgentProfile, Upbringing } from './events.ts';
 import { type AgentState, isSameName, nameAt } from './state.ts';
 
 /**
@@ -14,12 +15,15 @@ import { type AgentState, isSameName, nameAt } from './state.ts';
 const spawnVersion = 1;
 
 /** What the name is asked, to spawn an agent with it. */
-export const spawnReservation = (holder: string, profile: AgentProfile): Json => ({
+export const spawnReservation = (holder: string, profile: AgentProfile, upbringing?: Upbringing): Json => ({
   ...({ kind: 'agent', name: profile.name, holder, version: spawnVersion, next: 'spawn' } satisfies Omit<
     Reservation,
     'body'
   >),
-  body: { profile: profile as unknown as Json },
+  body: {
+    profile: profile as unknown as Json,
+    ...(upbringing === undefined ? null : { upbringing: upbringing as unknown as Json }),
+  },
 });
 
 const reused: Problem = {
@@ -34,7 +38,7 @@ export function spawn(
   body: Json,
   { self, envelope }: DecideContext,
 ): Decision<AgentEvent> {
-  const given = isFields(body) ? body['profile'] : undefined;
+  const { profile: given, upbringing } = isFields(body) ? body : ({} as Fields);
   if (!isFields(given)) return refuse('rejected', 'invalid_input', 'expected { profile }');
   const profile = given as unknown as AgentProfile;
   const { fingerprint } = envelope;
@@ -43,9 +47,15 @@ export function spawn(
     const isSame = fingerprint !== undefined && state.fingerprint === fingerprint;
     return isSame ? repeat(answer) : { kind: 'refused', problem: reused };
   }
-  // Who creates asks the created first: it does not exist, so its name has to be reserved.
+  // Who creates asks the created first: it does not exist, so its parent has to agree, and its name has to be reserved.
+  if (verb === 'create' && profile.parentId !== null)
+    return redirect(agentAt(self, profile.parentId), 'bear', { childId: self.id, profile: given });
   if (verb === 'create') return redirect(nameAt(self, profile.name), 'reserve', spawnReservation(self.id, profile));
-  const data = { ...profile, ...(fingerprint === undefined ? null : { fingerprint }) };
+  const data = {
+    ...profile,
+    ...(fingerprint === undefined ? null : { fingerprint }),
+    ...(upbringing === undefined ? null : { upbringing: upbringing as unknown as Upbringing }),
+  };
   return accept<AgentEvent>([{ type: 'AgentSpawned', data }], answer);
 }
 

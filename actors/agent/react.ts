@@ -1,6 +1,8 @@
 import { type Cause, type Effect, type Stamped, send } from '../../kernel/behavior.ts';
+import type { Json } from '../../kernel/envelope.ts';
 import { goalAt, submission } from './admission.ts';
 import type { AgentEvent } from './events.ts';
+import { toChildren, toNewborn, toParent } from './family.ts';
 import { type AgentState, isSameName, nameAt } from './state.ts';
 
 export function react(state: AgentState, event: Stamped<AgentEvent>, cause: Cause): readonly Effect[] {
@@ -11,18 +13,27 @@ export function react(state: AgentState, event: Stamped<AgentEvent>, cause: Caus
     send(goalAt(self, goalId), 'cancel', { code: 'agent_stopped', agentId: self.id });
   switch (event.type) {
     case 'AgentSpawned':
-      return [send(nameAt(self, event.data.name), 'confirm', { holder: self.id })];
+      return [send(nameAt(self, event.data.name), 'confirm', { holder: self.id }), ...toParent(self, state, 'born')];
     case 'AgentProfileChanged': {
-      const { name } = event.data;
+      const { name, supervision } = event.data;
       const { formerName } = state;
-      if (name === undefined || formerName === undefined || isSameName(self, name, formerName)) return [];
+      const news =
+        supervision === undefined
+          ? []
+          : toChildren(self, state, 'supervise', { supervision: supervision as unknown as Json });
+      if (name === undefined || formerName === undefined || isSameName(self, name, formerName)) return news;
       return [
+        ...news,
         send(nameAt(self, name), 'confirm', { holder: self.id }),
         release(formerName, state.profileVersion, 'renamed'),
       ];
     }
     case 'AgentNameDeclined':
       return [release(event.data.name, event.data.version, 'declined')];
+    case 'AgentChildSpawned':
+      return toNewborn(self, state, cause.body);
+    case 'AgentDrainStarted':
+      return toChildren(self, state, 'drain', { reason: 'parent_draining' });
     case 'AgentGoalAdmitted':
       if (cause.verb !== 'admit') return [];
       return [send(goalAt(self, event.data.goalId), 'submit', submission(state, cause.body), { delegate: true })];
@@ -30,6 +41,9 @@ export function react(state: AgentState, event: Stamped<AgentEvent>, cause: Caus
       return [
         release(state.profile.name, state.profileVersion, 'stopped'),
         ...state.cancelling.slice(0, state.told).map(cancel),
+        // What has drained has told them so before, and they finish what they have.
+        ...(cause.verb === 'stop' ? toChildren(self, state, 'stop', { reason: 'parent_stopped' }) : []),
+        ...toParent(self, state, 'gone'),
       ];
     case 'AgentGoalSettled': {
       // One after the other, beyond the first: no event carries more than a part's messages.

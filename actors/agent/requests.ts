@@ -5,7 +5,7 @@ import { commandFor, creationOf, type RequestContext } from '../request.ts';
 import type { AgentInput, AgentPatch, MessageInput } from './input.ts';
 import { spawnReservation } from './naming.ts';
 
-/** An agent to spawn: without a key, its name is reserved at once. */
+/** An agent to spawn: without a key, its parent is asked at once, or its name reserved. */
 export function spawnAgent(input: AgentInput, context: RequestContext): Envelope {
   const profile = input as unknown as Json;
   const { org } = context;
@@ -16,11 +16,13 @@ export function spawnAgent(input: AgentInput, context: RequestContext): Envelope
     (id, createdFirst) =>
       createdFirst
         ? { to: { org, type: 'agent', id }, verb: 'create', body: { profile } }
-        : {
-            to: { org, type: 'name', id: nameId(org, 'agent', input.name) },
-            verb: 'reserve',
-            body: spawnReservation(id, input),
-          },
+        : input.parentId !== null
+          ? { to: { org, type: 'agent', id: input.parentId }, verb: 'bear', body: { childId: id, profile } }
+          : {
+              to: { org, type: 'name', id: nameId(org, 'agent', input.name) },
+              verb: 'reserve',
+              body: spawnReservation(id, input),
+            },
     input.subject ?? undefined,
   );
 }

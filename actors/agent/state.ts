@@ -1,7 +1,7 @@
 import type { Address } from '../../kernel/address.ts';
 import type { Json } from '../../kernel/envelope.ts';
 import { nameId } from '../name/behavior.ts';
-import type { AgentProfile, AgentStatus } from './events.ts';
+import type { AgentProfile, AgentStatus, Upbringing } from './events.ts';
 
 /** What an agent knows of itself. */
 export interface AgentState {
@@ -19,6 +19,18 @@ export interface AgentState {
   /** Stopped: goals that are to be cancelled, and how many were told so far. */
   readonly cancelling: readonly string[];
   readonly told: number;
+  /** Children that have not stopped. Owned by the fold, which changes it in place. */
+  readonly children: Set<string>;
+  /** What it has from its parent, when it has one. */
+  readonly upbringing: Upbringing | undefined;
+  /** What each of the last changes of its profile took away, oldest first. */
+  readonly former: readonly FormerProfile[];
+}
+
+/** How a profile has to be changed back to be as of an earlier version. */
+export interface FormerProfile {
+  readonly version: number;
+  readonly undo: Partial<AgentProfile>;
 }
 
 /** The reservation of an agent's name. */

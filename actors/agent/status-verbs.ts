@@ -1,10 +1,16 @@
-import { accept, type Decision, refuse } from '../../kernel/behavior.ts';
+import { accept, type Decision, refuse, refuseKept } from '../../kernel/behavior.ts';
 import { reasonOf, type Verb } from '../command.ts';
 import type { AgentEvent } from './events.ts';
 import type { AgentState } from './state.ts';
 
 const invalid = ({ status }: AgentState, expected: string): Decision<never> =>
   refuse('conflict', 'invalid_transition', `expected ${expected}, found an agent that is ${status}`);
+
+/** Why a mailbox takes nothing; another agent's message is kept then, since nobody waits to hear of it. */
+const closedMailbox = ({ status }: AgentState): Decision<never> | undefined =>
+  status === 'active' || status === 'paused'
+    ? undefined
+    : refuseKept('conflict', 'agent_not_accepting', `expected an active or paused agent, found one that is ${status}`);
 
 /** `active ⇄ paused`, `active | paused → draining → stopped`, any → `failed` → `active`; and the mailbox. */
 export const statusVerbs = {
@@ -43,15 +49,19 @@ export const statusVerbs = {
           { type: 'AgentFailed', data: { reason: typeof reason === 'string' ? reason : 'suspended' } },
         ]),
 
-  message(state, { type, payload, from }) {
+  message(state, { type, payload, from, taskId }) {
     if (typeof type !== 'string') return refuse('rejected', 'invalid_input', 'expected { type, payload? }');
-    if (state.status !== 'active' && state.status !== 'paused')
-      return refuse(
-        'conflict',
-        'agent_not_accepting',
-        `expected an active or paused agent, found one that is ${state.status}`,
-      );
-    const data = { type, payload: payload ?? null, ...(typeof from === 'string' ? { from } : null) };
+    const closed = closedMailbox(state);
+    if (closed) return closed;
+    const data = {
+      type,
+      payload: payload ?? null,
+      ...(typeof from === 'string' ? { from } : null),
+      ...(typeof taskId === 'string' ? { taskId } : null),
+    };
     return accept<AgentEvent>([{ type: 'AgentMessageReceived', data }]);
   },
+
+  /** Whether a message would be taken now: who is about to send one asks. */
+  reach: (state) => closedMailbox(state) ?? accept<AgentEvent>([]),
 } satisfies Record<string, Verb<AgentState, AgentEvent>>;

@@ -1,6 +1,7 @@
 import type { Behavior } from '../../kernel/behavior.ts';
 import { decideBy } from '../command.ts';
 import type { GoalState } from '../goal/state.ts';
+import { askVerbs } from './ask-verbs.ts';
 import { courseVerbs } from './course-verbs.ts';
 import type { TaskEvent } from './events.ts';
 import { evolve } from './evolve.ts';
@@ -9,7 +10,7 @@ import { reportVerbs } from './report-verbs.ts';
 import { isEnded, type TaskState } from './state.ts';
 import { attempt, timers, work } from './work.ts';
 
-export const verbs = { ...offerVerbs, ...reportVerbs, ...courseVerbs };
+export const verbs = { ...offerVerbs, ...reportVerbs, ...askVerbs, ...courseVerbs };
 
 /**
  * A task (docs/domain.md, "Task"). Created and pending are its goal's to know; from `offer` on the task decides itself:
@@ -52,7 +53,7 @@ export const task: Behavior<TaskState, TaskEvent> = {
   subject: (_state, head) => (head as GoalState).subject,
   personal: {
     TaskProgressed: ['note'],
-    TaskCompleted: ['result', 'artifacts'],
+    TaskCompleted: ['result', 'artifacts', 'messages'],
     TaskAttemptFailed: ['error', 'artifacts'],
     TaskDeadLettered: ['error'],
     TaskCancelled: ['reason'],

@@ -25,7 +25,13 @@ export type TaskEvent =
     }
   | {
       readonly type: 'TaskCompleted';
-      readonly data: { readonly attempt: number; readonly result?: Json; readonly artifacts?: readonly Artifact[] };
+      readonly data: {
+        readonly attempt: number;
+        readonly result?: Json;
+        readonly artifacts?: readonly Artifact[];
+        /** To other agents, on behalf of the goal's: sent with this event, and so once. */
+        readonly messages?: readonly SentMessage[];
+      };
     }
   /** `retryAt` is absent when no attempt is left, or none would help: TaskDeadLettered follows in the same commit. */
   | {
@@ -70,6 +76,14 @@ export interface TaskError {
   /** False: another attempt cannot help. */
   readonly retryable?: boolean;
   readonly details?: Json;
+}
+
+/** A message that an attempt leaves for an agent's mailbox. */
+export interface SentMessage {
+  /** `ag_…` */
+  readonly to: string;
+  readonly type: string;
+  readonly payload: Json;
 }
 
 /** A file that an attempt left behind. */

@@ -13,7 +13,7 @@ import { isJson, jsonBytes } from '../json.ts';
 import { failed } from './attempt-end.ts';
 import type { TaskError, TaskEvent } from './events.ts';
 import { fenced, hasEnded, isHeld } from './fence.ts';
-import { artifactsOf, errorOf } from './report.ts';
+import { artifactsOf, errorOf, messagesOf } from './report.ts';
 import type { TaskState } from './state.ts';
 
 /** What the holder of an attempt says of it. */
@@ -36,13 +36,15 @@ export const reportVerbs = {
     if (hasEnded(state, body) && state.status === 'completed') return repeat();
     if (!isHeld(state, body)) return fenced(state, body);
     const artifacts = artifactsOf(body['artifacts']);
-    const unfit = faultOf(body, context.head as GoalState, artifacts !== undefined);
+    const messages = messagesOf(body['messages']);
+    const unfit = messages.error ?? faultOf(body, context.head as GoalState, artifacts !== undefined);
     if (unfit) return failed(state, { ...unfit, retryable: false }, context, artifacts);
     const { result } = body;
     const data = {
       attempt: state.attempt,
       ...(result === undefined ? null : { result }),
       ...(artifacts === undefined || artifacts.length === 0 ? null : { artifacts }),
+      ...(messages.sent === undefined ? null : { messages: messages.sent }),
     };
     return accept<TaskEvent>([{ type: 'TaskCompleted', data }]);
   },

@@ -1,8 +1,11 @@
 import type { Json } from '../../kernel/envelope.ts';
-import { artifactsMax, errorMessageMax } from '../bounds.ts';
+import { AstraError } from '../../kernel/errors.ts';
+import { artifactsMax, errorMessageMax, sentBytesMax } from '../bounds.ts';
 import { isFields } from '../command.ts';
+import { readInput } from '../input.ts';
 import { isJson, jsonBytes } from '../json.ts';
-import type { Artifact, TaskError } from './events.ts';
+import type { Artifact, SentMessage, TaskError } from './events.ts';
+import { sentMessages } from './input.ts';
 
 /** What workers report, read with care: it comes from outside. */
 
@@ -37,4 +40,26 @@ function artifactOf(value: Json): Artifact | undefined {
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) return undefined;
   if (typeof mediaType !== 'string' || typeof name !== 'string') return undefined;
   return { sha256, size, mediaType: mediaType.slice(0, 200), name: name.slice(0, 500) };
+}
+
+/** The messages of a report: those that are sent, or what is wrong with them. */
+export function messagesOf(value: Json | undefined): {
+  readonly sent?: readonly SentMessage[];
+  readonly error?: TaskError;
+} {
+  if (value === undefined || value === null) return {};
+  try {
+    const sent = readInput(sentMessages, value);
+    const bytes = jsonBytes(sent);
+    if (bytes <= sentBytesMax) return sent.length === 0 ? {} : { sent };
+    return {
+      error: {
+        code: 'messages_too_large',
+        message: `expected at most ${sentBytesMax} bytes of messages of one attempt, found ${bytes}`,
+      },
+    };
+  } catch (error) {
+    if (!(error instanceof AstraError)) throw error;
+    return { error: { code: 'message_invalid', message: error.message.slice(0, errorMessageMax) } };
+  }
 }

@@ -4,7 +4,7 @@ import type { Json } from '../../kernel/envelope.ts';
 import { type GoalState, nodeOf } from '../goal/state.ts';
 import { Domain } from '../testing/domain.ts';
 import { becomes, everyStateAndCommand, nothing, type Outcome, type Scene } from '../testing/matrix.ts';
-import { complete, fail, holder, spawnedAgent, start, submittedGoal } from '../testing/scenes.ts';
+import { complete, fail, holder, newId, spawnedAgent, start, submittedGoal } from '../testing/scenes.ts';
 import { verbs } from './behavior.ts';
 import type { TaskStatus } from './events.ts';
 import type { TaskState } from './state.ts';
@@ -84,8 +84,31 @@ describe('tasks, by state and command,', () => {
       redrive: () => ({}),
       reopen: () => ({ run: 2 }),
       signal: () => ({ name: 'stop', payload: [1] }),
+      profile: spoken(),
+      reach: spoken({ agentId: newId('ag') }),
     },
     table: {
+      // Whoever holds the attempt may ask, and nobody else.
+      profile: {
+        created: fenced,
+        pending: fenced,
+        queued: fenced,
+        running: { redirected: 'agent.profile' },
+        failed: fenced,
+        completed: fenced,
+        dead_letter: fenced,
+        cancelled: fenced,
+      },
+      reach: {
+        created: fenced,
+        pending: fenced,
+        queued: fenced,
+        running: { redirected: 'agent.reach' },
+        failed: fenced,
+        completed: fenced,
+        dead_letter: fenced,
+        cancelled: fenced,
+      },
       offer: {
         created: nothing,
         pending: becomes('queued', queued(1)),

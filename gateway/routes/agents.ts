@@ -7,10 +7,11 @@ import {
   messageAgent,
   messageInput,
   patchAgent,
+  resumeActor,
   spawnAgent,
 } from '../../actors/index.ts';
 import { bodyOf, reasonBody } from '../body.ts';
-import { listQuery } from '../list-query.ts';
+import { idFilter, listQuery } from '../list-query.ts';
 import { agentId } from '../parameters.ts';
 import { notFound } from '../problems.ts';
 import { listed, lookedUp } from '../read-answer.ts';
@@ -27,7 +28,7 @@ const does = {
   resume: 'Admit goals again',
   drain: 'Finish its goals, then stop',
   stop: 'Stop now, and cancel its goals',
-  restart: 'Bring a failed one back',
+  restart: 'Bring one back that was suspended because it had failed',
 } as const satisfies Record<(typeof agentVerbs)[number], string>;
 
 export const agentRoutes: readonly Route[] = [
@@ -50,6 +51,7 @@ export const agentRoutes: readonly Route[] = [
       status: agentStatus.optional(),
       tag: z.string().min(1).max(64).optional(),
       name: z.string().min(1).max(100).optional().meta({ description: 'Whole, without case' }),
+      parentId: idFilter('ag', 'its parent'),
     }),
     responses: { 200: { description: 'A page', schema: pageOf(agent, 'AgentPage') } },
     answer: ({ org, query: { limit, cursor, ...filter } }, { projections }) =>
@@ -86,8 +88,15 @@ export const agentRoutes: readonly Route[] = [
       params,
       body: reasonBody,
       responses: { 200: { description: 'Done', schema: done } },
-      answer: (call, services) =>
-        command(commandAgent(call.params[0] ?? '', verb, call.body, requestContext(call, services)), services, 200),
+      answer(call, services) {
+        const [id = ''] = call.params;
+        const context = requestContext(call, services);
+        const found = services.projections.reads.agents.get(call.org, id);
+        const suspension = verb === 'restart' && found.kind === 'found' ? found.view.suspension : undefined;
+        // One that is suspended hears nothing itself: what watches over it lets it go on.
+        const envelope = suspension ? resumeActor(suspension.id, context) : commandAgent(id, verb, call.body, context);
+        return command(envelope, services, 200);
+      },
     }),
   ),
   write({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { AgentMessageView, AgentView } from '../../projections/index.ts';
+import { heldReason } from './held-actor.ts';
 import { agentStatus, count, json, position, time } from './values.ts';
 
 export const agent: z.ZodType<AgentView> = z
@@ -16,10 +17,19 @@ export const agent: z.ZodType<AgentView> = z
     parentId: z.string().nullable(),
     maxConcurrentGoals: count,
     metadata: json,
+    supervision: z.strictObject({
+      policy: z.enum(['restart', 'backoff', 'escalate', 'stop']),
+      maxRestarts: count,
+      withinMs: count,
+    }),
     subject: z.string().nullable(),
     profileVersion: count,
     openGoals: count,
     reason: z.string().exactOptional(),
+    suspension: z
+      .strictObject({ id: z.string(), reason: heldReason, code: z.string(), deadLetterId: z.string(), since: time })
+      .exactOptional()
+      .meta({ description: 'Why it shows as failed, and what is resumed to let it go on' }),
     createdAt: time,
     updatedAt: time,
     position,
@@ -31,7 +41,8 @@ export const agentMessage: z.ZodType<AgentMessageView> = z
     position,
     type: z.string(),
     payload: json,
-    from: z.string().exactOptional(),
+    from: z.string().exactOptional().meta({ description: '`agent:<id>`, `key:<id>` or `publisher:nats`' }),
+    taskId: z.string().exactOptional().meta({ description: "Of another agent's message: the task that sent it" }),
     receivedAt: time,
   })
   .meta({ id: 'AgentMessage' });

@@ -54,6 +54,7 @@ export function shown(reads: Reads, org: string): unknown {
     timelines: tasks.items.map(({ id }) => reads.tasks.timeline(org, id)),
     workers: reads.workers.list(org, {}, page),
     deadLetters: reads.deadLetters.list(org, {}, page),
+    heldActors: reads.heldActors.list(org, {}, page),
     counts: {
       goalCounts,
       taskCounts,

@@ -34,6 +34,31 @@ export async function randomHistory(story: Story, random: Random, steps: number)
   const commits: StoredEvent[][] = [];
   const someShard = (): number => Math.floor(random.number() * story.shards);
 
+  /** An agent that fails, is held back, and goes on. */
+  const failureStep = (): { shard: number; happenings: Happening[] } => {
+    const known = pick(agents);
+    if (!known) return { shard: 0, happenings: [] };
+    const { org, id, shard } = known;
+    const actor = { org, actor: 'supervision', id: `sv${id.slice(2)}` };
+    const of = { org, type: 'agent', id };
+    const failed = (more: object = {}): Happening => ({
+      ...actor,
+      type: 'ActorFailed',
+      data: { of, code: 'internal', deadLetter: `dl_${story.at}`, windowMs: 60_000, ...more },
+    });
+    const about = (type: string, data: object): Happening => ({ ...actor, type, data });
+    return {
+      shard,
+      happenings: pick([
+        [failed()],
+        [failed({ until: story.at + 100_000 })],
+        [failed(), about('ActorSuspended', { reason: 'restarts', deadLetter: 'dl' })],
+        [about('CommandDeferred', { command: {}, bytes: 2 })],
+        [about('ActorResumed', { by: 'key:test' })],
+      ]),
+    };
+  };
+
   const agentStep = (): { shard: number; happenings: Happening[] } => {
     const known = pick(agents);
     if (!known || chance(0.3)) {
@@ -200,6 +225,7 @@ export async function randomHistory(story: Story, random: Random, steps: number)
 
   const step = (): { shard: number; happenings: Happening[] } => {
     if (chance(0.08)) return agentStep();
+    if (chance(0.04)) return failureStep();
     if (chance(0.04)) return workerStep();
     if (chance(0.02)) return deadLetterStep();
     if (goals.length === 0 || chance(0.05)) return submit();

@@ -1,4 +1,5 @@
 import type { AgentProfile } from '../../actors/agent/events.ts';
+import { supervisionDefault } from '../../actors/agent/supervision-default.ts';
 import type { PlannedTask } from '../../actors/goal/plan.ts';
 import type { Happening, Story } from './story.ts';
 
@@ -13,6 +14,7 @@ export const profile = (changes: Partial<AgentProfile> = {}): AgentProfile => ({
   parentId: null,
   maxConcurrentGoals: 100,
   metadata: {},
+  supervision: supervisionDefault,
   subject: null,
   ...changes,
 });

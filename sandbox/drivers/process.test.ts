@@ -68,6 +68,7 @@ describe('process driver', () => {
       expect(text('stdout')).not.toContain('do not tell');
       const known = [
         'ASTRA_INPUT',
+        'ASTRA_MESSAGES',
         'ASTRA_OUTPUT',
         'ASTRA_RESULT',
         'ASTRA_SANDBOX',

@@ -4,7 +4,15 @@ import { join, resolve } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import { AstraError } from '../../kernel/errors.ts';
 import type { Random } from '../../kernel/random.ts';
-import { type Driver, inputFile, type Job, type Outcome, outputDirectory, resultFile } from '../driver.ts';
+import {
+  type Driver,
+  inputFile,
+  type Job,
+  messagesFile,
+  type Outcome,
+  outputDirectory,
+  resultFile,
+} from '../driver.ts';
 import type { Enforcement } from '../limits.ts';
 import { Workspace, workspacePrefix } from '../workspace.ts';
 import { type CommandProgram, type Ended, notStarted, ProcessRun } from './process-run.ts';
@@ -120,6 +128,7 @@ class ProcessDriver implements Driver {
       ASTRA_INPUT: join(directory, inputFile),
       ASTRA_OUTPUT: join(directory, outputDirectory),
       ASTRA_RESULT: join(directory, resultFile),
+      ASTRA_MESSAGES: join(directory, messagesFile),
       [markerName]: `${this.#family}.${this.#options.random.bytes(8).toString('hex')}`,
     };
   }

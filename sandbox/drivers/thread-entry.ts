@@ -1,8 +1,9 @@
 import { pathToFileURL } from 'node:url';
 import { format } from 'node:util';
 import { createContext, Script } from 'node:vm';
-import { threadId } from 'node:worker_threads';
-import type { ThreadMessage, ThreadResult, ThreadTask } from './thread-message.ts';
+import { type MessagePort, threadId } from 'node:worker_threads';
+import { sentBytesMax, sentMessagesMax } from '../bounds.ts';
+import type { ThreadAnswer, ThreadMessage, ThreadResult, ThreadTask } from './thread-message.ts';
 
 /**
  * What runs in a thread of the thread driver: one function at a time. Code gets a global object of its own, which keeps
@@ -14,15 +15,17 @@ export default async function run(task: ThreadTask): Promise<ThreadResult> {
   const output = boundedOutput(task.outputBytesMax, say);
   const timers = new Timers();
   const console = consoleOver(output);
+  const astra = astraOver(port, say);
   const own = globalThis.console;
   say({ kind: 'started', threadId });
   try {
     const args = JSON.parse(task.args) as unknown[];
     let value: unknown;
     if ('code' in source)
-      value = await fromCode(source.code, { ...guestGlobals, ...timers.functions, console })(...args);
+      value = await fromCode(source.code, { ...guestGlobals, ...timers.functions, console, astra })(...args);
     else {
       globalThis.console = console;
+      (globalThis as { astra?: object }).astra = astra;
       value = await (await fromModule(source.module, source.name))(...args);
     }
     const json = JSON.stringify(value) as string | undefined;
@@ -36,6 +39,7 @@ export default async function run(task: ThreadTask): Promise<ThreadResult> {
       : { ok: false, name: 'Thrown', message: String(thrown) };
   } finally {
     globalThis.console = own;
+    delete (globalThis as { astra?: object }).astra;
     timers.clear();
     port.close();
   }
@@ -72,6 +76,29 @@ function boundedOutput(bytesMax: number, say: (message: ThreadMessage) => void) 
     bytes += Buffer.byteLength(text);
     if (bytes > bytesMax) say({ kind: 'overflow' });
     else say({ kind: 'output', stream, text });
+  };
+}
+
+/** What a function knows of Astra. */
+function astraOver(port: MessagePort, say: (message: ThreadMessage) => void) {
+  let sent = 0;
+  let asked: Promise<unknown> | undefined;
+  return {
+    send(agentId: string, message: unknown): void {
+      if (++sent > sentMessagesMax) throw new RangeError(`an attempt may send ${sentMessagesMax} messages`);
+      const json = JSON.stringify([agentId, message]);
+      if (json.length > sentBytesMax) throw new RangeError(`messages may have ${sentBytesMax} bytes as JSON`);
+      say({ kind: 'message', json });
+    },
+    profile(): Promise<unknown> {
+      asked ??= new Promise((resolve, reject) => {
+        port.once('message', (answer: ThreadAnswer) =>
+          answer.ok ? resolve(answer.value) : reject(new Error(answer.message)),
+        );
+        say({ kind: 'profile' });
+      });
+      return asked;
+    },
   };
 }
 

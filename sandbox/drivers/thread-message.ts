@@ -15,7 +15,16 @@ export type ThreadMessage =
   | { readonly kind: 'started'; readonly threadId: number }
   | { readonly kind: 'output'; readonly stream: 'stdout' | 'stderr'; readonly text: string }
   /** More output than allowed: it sends none any more. */
-  | { readonly kind: 'overflow' };
+  | { readonly kind: 'overflow' }
+  /** A message to an agent, as JSON text: `[agentId, message]`. */
+  | { readonly kind: 'message'; readonly json: string }
+  /** It wants to know the profile of the agent that it works for. */
+  | { readonly kind: 'profile' };
+
+/** What the driver tells a thread that has asked: the profile, or why there is none. */
+export type ThreadAnswer =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly message: string };
 
 /** What it returns: the value as JSON text, or what was thrown. */
 export type ThreadResult =

@@ -16,7 +16,7 @@ import {
 } from '../bounds.ts';
 import type { Driver, EndReason, Job, Outcome, Program } from '../driver.ts';
 import type { Enforcement } from '../limits.ts';
-import type { ThreadMessage, ThreadResult, ThreadTask } from './thread-message.ts';
+import type { ThreadAnswer, ThreadMessage, ThreadResult, ThreadTask } from './thread-message.ts';
 
 export interface ThreadDriverOptions {
   /** Functions that run at once. */
@@ -94,7 +94,10 @@ class ThreadDriver implements Driver {
     port1.on('message', (message: ThreadMessage) => {
       if (message.kind === 'started') thread = held.pool.threads.find(({ threadId }) => threadId === message.threadId);
       else if (message.kind === 'overflow') end('output');
-      else if (streaming) job.onOutput(message.stream, Buffer.from(message.text, 'utf8'));
+      else if (!streaming) return;
+      else if (message.kind === 'message') job.onMessage?.(...(JSON.parse(message.json) as [string, Json]));
+      else if (message.kind === 'profile') void profileFor(job).then((answer) => port1.postMessage(answer));
+      else job.onOutput(message.stream, Buffer.from(message.text, 'utf8'));
     });
     const cancelled = () => end('cancelled');
     job.signal.addEventListener('abort', cancelled, { once: true });
@@ -173,6 +176,14 @@ class ThreadDriver implements Driver {
     const held = { pool, running: 0 };
     this.#pools.set(megabytes, held);
     return held;
+  }
+}
+
+async function profileFor({ onProfile }: Job): Promise<ThreadAnswer> {
+  try {
+    return { ok: true, value: await onProfile?.() };
+  } catch (error) {
+    return { ok: false, message: error instanceof Error ? error.message : String(error) };
   }
 }
 

@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SystemClock } from '../../kernel/clock.ts';
 import type { Json } from '../../kernel/envelope.ts';
+import { AstraError } from '../../kernel/errors.ts';
+import { derivedId } from '../../kernel/ids.ts';
 import { threadDriver } from '../drivers/thread.ts';
 import type { Execution } from '../execution.ts';
 import type { Handler } from '../handler.ts';
 import { runHandler } from '../testing/run-handler.ts';
 import { js } from './js.ts';
+
+const receiver = derivedId('ag', 'a receiver');
 
 describe('js', () => {
   let handler: Handler;
@@ -51,6 +55,43 @@ describe('js', () => {
       (await run({ code: '() => { for (;;) console.log("flood") }' }, { limits: { outputBytes: 1000 } })).error,
     ).toMatchObject({ code: 'output' });
     expect((await run({ code: '() => "well"' })).result).toBe('well');
+  });
+
+  test('sends messages, and knows for whom it works', async () => {
+    const code = `async (to) => {
+      const { name } = await astra.profile();
+      astra.send(to, { type: 'greeting', payload: { from: name, again: (await astra.profile()).name } });
+      astra.send(to, { type: 'bye' });
+      return name;
+    }`;
+    const { ending, result } = await run({ code, args: [receiver] }, { profile: { name: 'Ada' } });
+    expect(result).toBe('Ada');
+    expect(ending.kind === 'completed' && ending.mail?.messages).toEqual([
+      { to: receiver, type: 'greeting', payload: { from: 'Ada', again: 'Ada' } },
+      { to: receiver, type: 'bye', payload: null },
+    ]);
+    expect((await run({ code: '() => typeof astra.send' })).ending).not.toHaveProperty('mail');
+  });
+
+  test('that sends what is no message, or too many, fails', async () => {
+    const fails = async (code: string) => (await run({ code, args: [receiver] })).error;
+    const unfit = { code: 'message_invalid', retryable: false };
+    expect(await fails('(to) => astra.send("Ada", { type: "x" })')).toMatchObject(unfit);
+    expect(await fails('(to) => astra.send(to, { payload: 1 })')).toMatchObject(unfit);
+    expect(await fails('(to) => astra.send(to)')).toMatchObject(unfit);
+    const flood = '(to) => { for (;;) astra.send(to, { type: "x" }) }';
+    expect(await fails(flood)).toMatchObject({
+      code: 'function_threw',
+      message: expect.stringContaining('100 messages'),
+    });
+  });
+
+  test('is told when its agent’s profile cannot be had', async () => {
+    const gone = () => {
+      throw new AstraError('rejected', 'profile_gone', 'it has changed too often since');
+    };
+    const code = 'async () => { try { await astra.profile() } catch (error) { return error.message } }';
+    expect((await run({ code }, { onProfile: gone })).result).toBe('it has changed too often since');
   });
 
   test('ends when it is stopped', async () => {

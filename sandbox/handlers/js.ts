@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Json } from '../../kernel/envelope.ts';
 import type { Driver } from '../driver.ts';
 import { defineHandler, type Handler } from '../handler.ts';
+import type { Message } from '../mail.ts';
 import { TaskFailure } from '../task-failure.ts';
 import { outcomeFailure } from './outcome-failure.ts';
 
@@ -21,7 +22,10 @@ const input = z
 /** Faults of the request itself: another attempt meets them again. */
 const final: ReadonlySet<string> = new Set(['ModuleNotAllowed', 'ResultTooLarge', 'SyntaxError']);
 
-/** `js`: calls a JavaScript function with JSON arguments; what it returns is the result. */
+/**
+ * `js`: calls a JavaScript function with JSON arguments; what it returns is the result. Its global `astra` sends messages,
+ * `astra.send(agentId, { type, payload })`, and knows for whom it works, `await astra.profile()`.
+ */
 export const js = (driver: Driver): Handler =>
   defineHandler({
     type: 'js',
@@ -29,6 +33,7 @@ export const js = (driver: Driver): Handler =>
     driver,
     run: async (ctx) => {
       const { code, module, name, args } = ctx.input;
+      const messages: [agentId: string, message: Json][] = [];
       const outcome = await driver.run({
         name: `${ctx.taskId}:${ctx.attempt}`,
         program: {
@@ -40,6 +45,8 @@ export const js = (driver: Driver): Handler =>
         limits: ctx.limits,
         signal: ctx.signal,
         onOutput: (stream, chunk) => ctx.log(chunk, stream),
+        onMessage: (agentId, message) => void messages.push([agentId, message]),
+        onProfile: () => ctx.agent.profile() as unknown as Promise<Json>,
       });
       try {
         const failure = outcomeFailure(outcome, ctx.timeoutMs, ctx.limits);
@@ -49,6 +56,7 @@ export const js = (driver: Driver): Handler =>
           throw new TaskFailure(codes[error.name] ?? 'function_threw', `${error.name}: ${error.message}`, {
             retryable: !final.has(error.name),
           });
+        for (const [agentId, message] of messages) ctx.send(agentId, message as unknown as Message);
         return outcome.value;
       } finally {
         await outcome.dispose();

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Json } from '../../kernel/envelope.ts';
 import { isSha256 } from '../artifacts.ts';
-import { inputFile, outputDirectory, resultFile } from '../driver.ts';
+import { inputFile, messagesFile, outputDirectory, resultFile } from '../driver.ts';
 import { isInsidePath } from '../workspace.ts';
 
 const text = (max: number) =>
@@ -9,7 +9,7 @@ const text = (max: number) =>
     .string()
     .max(max)
     .refine((value) => !value.includes('\0'), 'must not contain NUL');
-const reserved: ReadonlySet<string> = new Set([inputFile, outputDirectory, resultFile, 'tmp', 'script']);
+const reserved: ReadonlySet<string> = new Set([inputFile, outputDirectory, resultFile, messagesFile, 'tmp', 'script']);
 
 const path = text(1024)
   .refine(isInsidePath, 'must be a relative path without "." or ".."')

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { SystemClock } from '../../kernel/clock.ts';
 import type { Json } from '../../kernel/envelope.ts';
+import { derivedId } from '../../kernel/ids.ts';
 import { SystemRandom } from '../../kernel/random.ts';
 import { memoryArtifactStore } from '../artifacts/memory-store.ts';
 import { processDriver } from '../drivers/process.ts';
@@ -38,6 +39,25 @@ describe('shell', () => {
     expect((await run({ command: 'echo noise; echo \'{"a":1}\'; echo; echo " "' })).result).toEqual({ a: 1 });
     expect((await run({ command: 'echo \'{"a":1}\'; echo done' })).result).toBeNull();
     expect((await run({ command: ':' })).result).toBeNull();
+  });
+
+  test('sends the messages that it leaves in a file, a line each, when it does well', async () => {
+    const to = derivedId('ag', 'a receiver');
+    const write = `printf '{"to":"%s","type":"note","payload":{"for":"%s"}}\\n\\n' "$1" "$ASTRA_AGENT_ID" > "$ASTRA_MESSAGES"`;
+    const sent = await run({ command: write, args: [to] });
+    expect(sent.ending.kind === 'completed' && sent.ending.mail?.messages).toEqual([
+      { to, type: 'note', payload: { for: 'ag_test' } },
+    ]);
+    expect((await run({ command: `${write}; exit 1`, args: [to] })).error).toMatchObject({ code: 'exit_nonzero' });
+    const unfit = { code: 'message_invalid', retryable: false };
+    expect((await run({ command: 'echo hello > "$ASTRA_MESSAGES"' })).error).toMatchObject(unfit);
+    expect((await run({ command: 'echo 1 > "$ASTRA_MESSAGES"' })).error).toMatchObject(unfit);
+    expect((await run({ command: 'head -c 200000 /dev/zero > "$ASTRA_MESSAGES"' })).error).toMatchObject({
+      code: 'messages_too_large',
+    });
+    expect((await run({ command: 'ln -s /etc/passwd "$ASTRA_MESSAGES"' })).error).toMatchObject({
+      code: 'artifact_refused',
+    });
   });
 
   test('a result file comes first, and has to be JSON', async () => {

@@ -1,9 +1,10 @@
 import type { Json } from '../../kernel/envelope.ts';
-import { artifactBytesMax, resultBytesMax } from '../bounds.ts';
+import { artifactBytesMax, resultBytesMax, sentBytesMax } from '../bounds.ts';
 import {
   type Driver,
   type InputFile,
   inputFile,
+  messagesFile,
   type Outcome,
   type OutputFile,
   outputDirectory,
@@ -21,7 +22,7 @@ import { asText, fileSource, type ShellInput, shellInput } from './shell-input.t
 /**
  * `shell`: runs a command or a script. It finds its input in `$ASTRA_INPUT` and on stdin. Its result is what it wrote to
  * `$ASTRA_RESULT`, or else the last line of its stdout where that is JSON, or else null. Files that it leaves in
- * `$ASTRA_OUTPUT` become artifacts.
+ * `$ASTRA_OUTPUT` become artifacts; each line of `$ASTRA_MESSAGES`, `{ "to": "ag_…", "type": "…", "payload": … }`, is a message.
  */
 export const shell = (driver: Driver): Handler =>
   defineHandler({
@@ -66,6 +67,7 @@ async function program(ctx: HandlerContext<ShellInput>) {
   const env: Record<string, string> = {
     ASTRA_TASK_ID: ctx.taskId,
     ASTRA_ATTEMPT: String(ctx.attempt),
+    ASTRA_AGENT_ID: ctx.agent.id,
     ASTRA_IDEMPOTENCY_KEY: ctx.idempotencyKey,
   };
   for (const [name, value] of Object.entries(input.env)) env[name] = noNul(asText(value as Json), name);
@@ -125,6 +127,10 @@ async function collect(ctx: HandlerContext<ShellInput>, outcome: Outcome, failed
         result = await readResult(file);
         continue;
       }
+      if (file.path === messagesFile) {
+        if (!failed) await sendMessages(ctx, file);
+        continue;
+      }
       const name = nameOf(file);
       const entry = wanted.find(({ glob }) => globMatches(glob, name));
       if (!entry) continue;
@@ -151,20 +157,36 @@ function nameOf({ path }: OutputFile): string {
   return path.slice(prefix.length);
 }
 
-async function readResult(file: OutputFile): Promise<Json> {
+async function sendMessages(ctx: HandlerContext<ShellInput>, file: OutputFile): Promise<void> {
+  const lines = (await readText(file, sentBytesMax, 'messages_too_large')).split('\n');
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === '') continue;
+    let message: { readonly to?: unknown; readonly type?: unknown; readonly payload?: Json };
+    try {
+      message = Object(JSON.parse(line));
+    } catch (cause) {
+      const detail = `Line ${index + 1} of the messages holds no JSON: ${(cause as Error).message}`;
+      throw new TaskFailure('message_invalid', detail, { retryable: false, cause });
+    }
+    const { to, type, payload } = message;
+    ctx.send(to as string, { type: type as string, ...(payload === undefined ? null : { payload }) });
+  }
+}
+
+/** A file that the command left, whole. */
+async function readText(file: OutputFile, bytesMax: number, code: string): Promise<string> {
   if (file.kind !== 'file') throw refused(file.path, 'it is no regular file');
-  if (file.size > resultBytesMax)
-    throw new TaskFailure(
-      'result_too_large',
-      `The result file has ${file.size} bytes; a result may have ${resultBytesMax}.`,
-      {
-        retryable: false,
-      },
-    );
+  if (file.size > bytesMax)
+    throw new TaskFailure(code, `${file.path} has ${file.size} bytes; it may have ${bytesMax}.`, { retryable: false });
   const chunks: Uint8Array[] = [];
   for await (const chunk of file.open()) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+async function readResult(file: OutputFile): Promise<Json> {
+  const text = await readText(file, resultBytesMax, 'result_too_large');
   try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as Json;
+    return JSON.parse(text) as Json;
   } catch (cause) {
     throw new TaskFailure('result_invalid', `The result file holds no JSON: ${(cause as Error).message}`, { cause });
   }

@@ -1,6 +1,8 @@
+import type { AgentProfile } from '../../actors/index.ts';
 import { shard } from '../../kernel/brand.ts';
 import { SystemClock } from '../../kernel/clock.ts';
 import type { Json } from '../../kernel/envelope.ts';
+import type { Problem } from '../../kernel/errors.ts';
 import { memoryArtifactStore } from '../artifacts/memory-store.ts';
 import type { ArtifactStore } from '../artifacts.ts';
 import { type Ending, Execution } from '../execution.ts';
@@ -26,6 +28,10 @@ export async function runHandler(
     timeoutMs?: number;
     limits?: TaskLimits;
     artifacts?: ArtifactStore;
+    /** Of the agent that the attempt works for. */
+    profile?: Partial<AgentProfile>;
+    onProfile?: () => AgentProfile;
+    unreachable?: (agentId: string) => Problem | undefined;
     started?: (execution: Execution) => void;
     onOutput?: (execution: Execution) => void;
   } = {},
@@ -52,6 +58,10 @@ export async function runHandler(
         clock: new SystemClock(),
         artifacts,
         sendOutput: () => options.onOutput?.(execution),
+        questions: {
+          profile: async () => options.onProfile?.() ?? (options.profile as AgentProfile),
+          unreachable: async (_item, agentId) => options.unreachable?.(agentId),
+        },
         onProgress: () => undefined,
         onEnd: resolve,
       },

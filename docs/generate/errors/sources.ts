@@ -29,6 +29,8 @@ const handedOn: Readonly<Record<string, readonly string[]>> = {
   'projections/goal-fold.ts code': [],
   'projections/task-fold.ts code': [],
   'sandbox/execution.ts code': ['result_invalid', 'result_too_large'],
+  'sandbox/handlers/shell.ts code': ['messages_too_large', 'result_too_large'],
+  'sandbox/mail.ts code': ['message_invalid', 'messages_too_large', 'too_many_messages'],
   'sandbox/task-failure.ts thrown.code': [],
   'sandbox/workload.ts code': ['limit_unenforceable', 'type_unknown'],
 };
@@ -80,7 +82,7 @@ class Finder {
 
   #made(name: string, [first, second]: readonly ts.Expression[]): void {
     if (!first) return;
-    if ((name === 'AstraError' || name === 'refuse') && second) this.#found(first, second);
+    if (['AstraError', 'refuse', 'refuseKept'].includes(name) && second) this.#found(first, second);
     else if (name === 'TaskFailure') this.#taskError(first);
     else if (name === 'usageError') this.#add(['rejected'], this.#codesOf(first));
     else if (name === 'unavailableError') this.#add(['unavailable'], this.#codesOf(first));

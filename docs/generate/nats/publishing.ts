@@ -64,9 +64,11 @@ const verbs: Readonly<Record<string, { readonly target: string; readonly does: s
             tags: 'for lists',
             allowedTools: 'task types its plans may use; empty: all',
             priority: 'for its handlers',
-            parentId: 'the agent that spawned it',
+            parentId: 'the agent that spawned it: it has to be active or paused, and stays its parent',
             maxConcurrentGoals: 'open goals it admits at once (`concurrent_goals_cap`)',
             metadata: 'yours',
+            supervision:
+              'what becomes of its children when they fail: `{ policy, maxRestarts, withinMs }`, policies `restart`, `backoff`, `escalate`, `stop`',
             subject: 'whose personal data the profile is: prompt, config and metadata are stored encrypted',
           },
         }),

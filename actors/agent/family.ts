@@ -1,0 +1,107 @@
+import type { Address } from '../../kernel/address.ts';
+import type { Supervision } from '../../kernel/behavior.ts';
+import { accept, type Decision, type Effect, redirect, refuse, send } from '../../kernel/behavior.ts';
+import type { Json } from '../../kernel/envelope.ts';
+import { agentDepthMax, childrenMax } from '../bounds.ts';
+import { isFields, type Verb } from '../command.ts';
+import { agentAt } from '../goal/addresses.ts';
+import type { AgentEvent, AgentProfile, ChildSupervision, Upbringing } from './events.ts';
+import { spawnReservation } from './naming.ts';
+import { type AgentState, nameAt } from './state.ts';
+import { supervisionDefault } from './supervision-default.ts';
+
+/**
+ * Parents and children. A child is asked for at its parent, which lets it through to its name; once it exists it says so, and
+ * its parent, which may have stopped meanwhile, does with it as with all others: a child drains and stops with its parent, and
+ * goes on while that one is paused or suspended. What becomes of a child that fails is its parent's policy, of which it has a copy:
+ * its supervision, on its shard, decides by that and counts (docs/adr/0018-agents-and-their-children.md).
+ */
+
+/** A child to be spawned by an agent that is none. */
+export const noParent = (id: string): Decision<never> =>
+  refuse('rejected', 'parent_unknown', `expected a parent that exists, found no agent ${id}`);
+
+export const familyVerbs = {
+  /** Somebody wants it to have this child. */
+  bear(state, { childId, profile }, { self }) {
+    if (typeof childId !== 'string' || !isFields(profile))
+      return refuse('rejected', 'invalid_input', 'expected { childId, profile }');
+    const { status, children, upbringing } = state;
+    if (status !== 'active' && status !== 'paused')
+      return refuse(
+        'conflict',
+        'agent_not_accepting',
+        `expected an active or paused parent, found one that is ${status}`,
+      );
+    if (children.size >= childrenMax)
+      return refuse(
+        'overloaded',
+        'children_cap',
+        `expected fewer than ${childrenMax} children that have not stopped, found ${children.size}`,
+        { retryAfterMs: 1000 },
+      );
+    const depth = (upbringing?.depth ?? 0) + 1;
+    if (depth > agentDepthMax)
+      return refuse('rejected', 'family_too_deep', `expected at most ${agentDepthMax} ancestors, found ${depth}`);
+    const child = profile as unknown as AgentProfile;
+    const own: Upbringing = { depth, supervision: state.profile.supervision };
+    return redirect(nameAt(self, child.name), 'reserve', spawnReservation(childId, child, own));
+  },
+
+  /** A child exists. */
+  born: (state, { childId }) =>
+    state.children.has(childId as string)
+      ? accept<AgentEvent>([])
+      : accept<AgentEvent>([{ type: 'AgentChildSpawned', data: { childId: childId as string } }]),
+
+  /** A child has stopped. */
+  gone: (state, { childId }) =>
+    state.children.has(childId as string)
+      ? accept<AgentEvent>([{ type: 'AgentChildStopped', data: { childId: childId as string } }])
+      : accept<AgentEvent>([]),
+
+  /** Its parent's policy is another one. */
+  supervise(state, { supervision }) {
+    const given = supervision as unknown as ChildSupervision;
+    return state.upbringing && !isSame(state.upbringing.supervision, given)
+      ? accept<AgentEvent>([{ type: 'AgentSupervised', data: { supervision: given } }])
+      : accept<AgentEvent>([]);
+  },
+} satisfies Record<string, Verb<AgentState, AgentEvent>>;
+
+/** What its parent says becomes of an agent that fails; of one without a parent, what becomes of all actors. */
+export function supervisionOf(state: AgentState | undefined, self: Address): Supervision {
+  const { policy, maxRestarts, withinMs } = state?.upbringing?.supervision ?? supervisionDefault;
+  const parentId = state?.profile.parentId;
+  return {
+    policy,
+    restarts: maxRestarts,
+    windowMs: withinMs,
+    ...(state?.upbringing && parentId ? { parent: agentAt(self, parentId) } : null),
+  };
+}
+
+/** What a child tells its parent. */
+export function toParent(self: Address, { profile, upbringing }: AgentState, verb: 'born' | 'gone'): readonly Effect[] {
+  if (!upbringing || profile.parentId === null) return [];
+  const body = { childId: self.id, supervision: upbringing.supervision as unknown as Json };
+  return [send(agentAt(self, profile.parentId), verb, body)];
+}
+
+/** What all children are told. */
+export const toChildren = (self: Address, { children }: AgentState, verb: string, body: Json): readonly Effect[] =>
+  [...children].map((id) => send(agentAt(self, id), verb, body));
+
+/** What a child is told that exists from now on: it may have missed what its parent has told the others. */
+export function toNewborn(self: Address, { status, profile }: AgentState, cause: Json): readonly Effect[] {
+  const { childId, supervision } = cause as { readonly childId: string; readonly supervision?: Json };
+  const child = agentAt(self, childId);
+  if (status === 'stopped') return [send(child, 'stop', { reason: 'parent_stopped' })];
+  const news = isSame(profile.supervision, supervision as unknown as ChildSupervision)
+    ? []
+    : [send(child, 'supervise', { supervision: profile.supervision as unknown as Json })];
+  return status === 'draining' ? [...news, send(child, 'drain', { reason: 'parent_draining' })] : news;
+}
+
+const isSame = (one: ChildSupervision, other: ChildSupervision | undefined): boolean =>
+  one.policy === other?.policy && one.maxRestarts === other.maxRestarts && one.withinMs === other.withinMs;
