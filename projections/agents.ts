@@ -1,5 +1,10 @@
-import type { AgentEvent, AgentProfile, AgentStatus, ChildSupervision } from '../actors/agent/events.ts';
-import { supervisionDefault } from '../actors/agent/supervision-default.ts';
+import {
+  type AgentEvent,
+  type AgentProfile,
+  type AgentStatus,
+  type ChildSupervision,
+  supervisionDefault,
+} from '../actors/agent/events.ts';
 import { type Micros, positionOf, type Seq, type Shard, toIso } from '../kernel/brand.ts';
 import type { EventOutline } from '../kernel/event.ts';
 import { supervisionType } from '../kernel/supervision.ts';

@@ -1,3 +1,4 @@
+import { restartsMax, restartWindowMs } from '../../kernel/bounds.ts';
 import type { Json } from '../../kernel/envelope.ts';
 
 /** Facts of an agent (docs/domain.md, "Agent"). */
@@ -63,6 +64,13 @@ export interface ChildSupervision {
   readonly maxRestarts: number;
   readonly withinMs: number;
 }
+
+/** How children are treated whose parent does not say: as all actors are. */
+export const supervisionDefault: ChildSupervision = {
+  policy: 'restart',
+  maxRestarts: restartsMax,
+  withinMs: restartWindowMs,
+};
 
 /** What an agent has from its parent. */
 export interface Upbringing {

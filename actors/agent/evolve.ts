@@ -1,9 +1,8 @@
 import type { Stamped } from '../../kernel/behavior.ts';
 import { formerProfilesMax, waveMax } from '../bounds.ts';
-import type { AgentEvent, AgentStatus, Upbringing } from './events.ts';
+import { type AgentEvent, type AgentStatus, supervisionDefault, type Upbringing } from './events.ts';
 import { formerOf } from './profiles.ts';
 import type { AgentState } from './state.ts';
-import { supervisionDefault } from './supervision-default.ts';
 
 const statusAfter: Readonly<Partial<Record<AgentEvent['type'], AgentStatus>>> = {
   AgentPaused: 'paused',

@@ -5,16 +5,21 @@ import type { Json } from '../../kernel/envelope.ts';
 import { agentDepthMax, childrenMax } from '../bounds.ts';
 import { isFields, type Verb } from '../command.ts';
 import { agentAt } from '../goal/addresses.ts';
-import type { AgentEvent, AgentProfile, ChildSupervision, Upbringing } from './events.ts';
+import {
+  type AgentEvent,
+  type AgentProfile,
+  type ChildSupervision,
+  supervisionDefault,
+  type Upbringing,
+} from './events.ts';
 import { spawnReservation } from './naming.ts';
 import { type AgentState, nameAt } from './state.ts';
-import { supervisionDefault } from './supervision-default.ts';
 
 /**
  * Parents and children. A child is asked for at its parent, which lets it through to its name; once it exists it says so, and
  * its parent, which may have stopped meanwhile, does with it as with all others: a child drains and stops with its parent, and
  * goes on while that one is paused or suspended. What becomes of a child that fails is its parent's policy, of which it has a copy:
- * its supervision, on its shard, decides by that and counts (docs/adr/0018-agents-and-their-children.md).
+ * its supervision, on its shard, decides by that and counts (docs/adr/0019-agents-and-their-children.md).
  */
 
 /** A child to be spawned by an agent that is none. */

@@ -12,7 +12,7 @@ import {
   tagsMax,
 } from '../bounds.ts';
 import { idOfType, json, line, priority, prose, subject, typeName } from '../input.ts';
-import { supervisionDefault } from './supervision-default.ts';
+import { supervisionDefault } from './events.ts';
 
 const profileFields = {
   name: line(namesMax),

@@ -1,5 +1,4 @@
-import type { AgentProfile } from '../../actors/agent/events.ts';
-import { supervisionDefault } from '../../actors/agent/supervision-default.ts';
+import { type AgentProfile, supervisionDefault } from '../../actors/agent/events.ts';
 import type { PlannedTask } from '../../actors/goal/plan.ts';
 import type { Happening, Story } from './story.ts';
 
