@@ -42,6 +42,25 @@ describe('agents, in whatever order messages arrive', () => {
     );
   });
 
+  it('know their children that have not stopped, and theirs stop with them and are supervised as they say', () => {
+    fc.assert(
+      fc.property(stories, ({ of, order }) => {
+        const agents = played([...of], order).agents();
+        for (const { id, state } of agents) {
+          const children = agents.filter((one) => one.state.profile.parentId === id);
+          const alive = children.filter((one) => one.state.status !== 'stopped');
+          expect([...state.children].sort()).toEqual(alive.map((one) => one.id).sort());
+          for (const child of alive) {
+            if (state.status === 'stopped') expect(child.state.status).toBe('draining');
+            if (state.status === 'draining') expect(child.state.status).toBe('draining');
+            expect(child.state.upbringing?.supervision).toEqual(state.profile.supervision);
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('and their goals answer every request, and equal ones under one key alike (I3)', () => {
     fc.assert(
       fc.property(stories, ({ of, order }) => {

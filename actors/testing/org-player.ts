@@ -21,7 +21,21 @@ export interface Wish {
 }
 
 const whats = [
-  ...(['spawn', 'spawn', 'spawn', 'rename', 'rename', 'rename', 'stop', 'drain', 'pause', 'resume'] as const),
+  ...([
+    'spawn',
+    'spawn',
+    'spawn',
+    'bear',
+    'bear',
+    'supervise',
+    'rename',
+    'rename',
+    'rename',
+    'stop',
+    'drain',
+    'pause',
+    'resume',
+  ] as const),
   ...(['submit', 'submit', 'submit', 'submit', 'work', 'work', 'work', 'cancel', 'redrive'] as const),
 ];
 
@@ -55,6 +69,22 @@ export class OrgPlayer {
     switch (what) {
       case 'spawn':
         this.#ask(spawning(domain, { name }, keyed('spawn')), `spawn k${key}`, name);
+        break;
+      case 'bear':
+        if (agent) {
+          const input = { name, parentId: agent };
+          this.#ask(spawning(domain, input, keyed('bear')), `bear k${key}`, JSON.stringify(input));
+        }
+        break;
+      case 'supervise':
+        if (agent)
+          domain.post(
+            patchAgent(
+              agent,
+              { supervision: { policy: 'backoff', maxRestarts: b, withinMs: 1000 } },
+              contextAt(domain, 'patch'),
+            ),
+          );
         break;
       case 'rename':
         if (agent) domain.post(patchAgent(agent, { name }, keyed(`patch ${agent}`)));
