@@ -116,6 +116,15 @@ describe('a child', () => {
     expect(typesOf(domain, parent)).toEqual(['AgentSpawned', 'AgentChildSpawned', 'AgentChildStopped']);
   });
 
+  it('whose end is told before its birth, which was parked, is no child afterwards', () => {
+    const domain = new Domain();
+    const parent = spawnedAgent(domain);
+    const childId = newId('ag');
+    for (const verb of ['gone', 'gone', 'born']) domain.tell('agent', parent, verb, { childId });
+    expect(typesOf(domain, parent)).toEqual(['AgentSpawned', 'AgentChildStopped', 'AgentChildSpawned']);
+    expect([...stateOf(domain, parent).children, ...stateOf(domain, parent).goneBefore]).toEqual([]);
+  });
+
   it.each<[string, string, string]>([
     ['stop', 'stopped', 'parent_stopped'],
     ['drain', 'stopped', 'drained'],
@@ -166,8 +175,10 @@ describe('the supervision of a child', () => {
     patch(domain, parent, { supervision: { policy: 'escalate', maxRestarts: 0, withinMs: 1000 } });
     expect(supervisionOf(stateOf(domain, child), at(child))).toMatchObject({ policy: 'escalate', restarts: 0 });
     patch(domain, parent, { priority: 1 });
-    patch(domain, parent, { supervision: { policy: 'escalate', maxRestarts: 0, withinMs: 1000 } });
     expect(typesOf(domain, child).filter((type) => type === 'AgentSupervised')).toHaveLength(1);
+    // What was parked before comes late.
+    domain.tell('agent', child, 'supervise', { supervision: backoff, asOf: 1 });
+    expect(supervisionOf(stateOf(domain, child), at(child))).toMatchObject({ policy: 'escalate', restarts: 0 });
   });
 
   it('is the present one of its parent, also when that changed while it was on its way', () => {

@@ -31,7 +31,7 @@ export type AgentEvent =
   | { readonly type: 'AgentChildSpawned'; readonly data: { readonly childId: string } }
   | { readonly type: 'AgentChildStopped'; readonly data: { readonly childId: string } }
   /** Its parent treats its failures otherwise from here on. */
-  | { readonly type: 'AgentSupervised'; readonly data: { readonly supervision: ChildSupervision } }
+  | { readonly type: 'AgentSupervised'; readonly data: Pick<Upbringing, 'supervision' | 'asOf'> }
   | { readonly type: 'AgentGoalAdmitted'; readonly data: { readonly goalId: string; readonly run: number } }
   | {
       readonly type: 'AgentGoalSettled';
@@ -77,6 +77,8 @@ export interface Upbringing {
   /** How many ancestors it has. */
   readonly depth: number;
   readonly supervision: ChildSupervision;
+  /** The version of its parent's profile that says so. */
+  readonly asOf: number;
 }
 
 export type AgentStatus = 'active' | 'paused' | 'draining' | 'stopped' | 'failed';

@@ -26,6 +26,7 @@ export function evolve(was: AgentState | undefined, event: Stamped<AgentEvent>):
       cancelling: [],
       told: 0,
       children: new Set(),
+      goneBefore: new Set(),
       upbringing,
       former: [],
     };
@@ -53,10 +54,10 @@ export function evolve(was: AgentState | undefined, event: Stamped<AgentEvent>):
       return { ...state, status: 'stopped', cancelling, told: Math.min(waveMax, cancelling.length) };
     }
     case 'AgentChildSpawned':
-      state.children.add(event.data.childId);
+      if (!state.goneBefore.delete(event.data.childId)) state.children.add(event.data.childId);
       return state;
     case 'AgentChildStopped':
-      state.children.delete(event.data.childId);
+      if (!state.children.delete(event.data.childId)) state.goneBefore.add(event.data.childId);
       return state;
     case 'AgentSupervised':
       return { ...state, upbringing: { ...(state.upbringing as Upbringing), ...event.data } };

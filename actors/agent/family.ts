@@ -49,7 +49,7 @@ export const familyVerbs = {
     if (depth > agentDepthMax)
       return refuse('rejected', 'family_too_deep', `expected at most ${agentDepthMax} ancestors, found ${depth}`);
     const child = profile as unknown as AgentProfile;
-    const own: Upbringing = { depth, supervision: state.profile.supervision };
+    const own: Upbringing = { depth, supervision: state.profile.supervision, asOf: state.profileVersion };
     return redirect(nameAt(self, child.name), 'reserve', spawnReservation(childId, child, own));
   },
 
@@ -59,17 +59,17 @@ export const familyVerbs = {
       ? accept<AgentEvent>([])
       : accept<AgentEvent>([{ type: 'AgentChildSpawned', data: { childId: childId as string } }]),
 
-  /** A child has stopped. */
+  /** A child has stopped; what it said of its birth may have been parked, and come after this. */
   gone: (state, { childId }) =>
-    state.children.has(childId as string)
-      ? accept<AgentEvent>([{ type: 'AgentChildStopped', data: { childId: childId as string } }])
-      : accept<AgentEvent>([]),
+    state.goneBefore.has(childId as string)
+      ? accept<AgentEvent>([])
+      : accept<AgentEvent>([{ type: 'AgentChildStopped', data: { childId: childId as string } }]),
 
   /** Its parent's policy is another one. */
-  supervise(state, { supervision }) {
-    const given = supervision as unknown as ChildSupervision;
-    return state.upbringing && !isSame(state.upbringing.supervision, given)
-      ? accept<AgentEvent>([{ type: 'AgentSupervised', data: { supervision: given } }])
+  supervise(state, { supervision, asOf }) {
+    const told = { supervision: supervision as unknown as ChildSupervision, asOf: asOf as number };
+    return state.upbringing && state.upbringing.asOf < told.asOf
+      ? accept<AgentEvent>([{ type: 'AgentSupervised', data: told }])
       : accept<AgentEvent>([]);
   },
 } satisfies Record<string, Verb<AgentState, AgentEvent>>;
@@ -97,15 +97,22 @@ export function toParent(self: Address, { profile, upbringing }: AgentState, ver
 export const toChildren = (self: Address, { children }: AgentState, verb: string, body: Json): readonly Effect[] =>
   [...children].map((id) => send(agentAt(self, id), verb, body));
 
+/** What a child is told of its parent's policy. */
+export const policyOf = ({ profile, profileVersion }: AgentState): Json => ({
+  supervision: profile.supervision as unknown as Json,
+  asOf: profileVersion,
+});
+
 /** What a child is told that exists from now on: it may have missed what its parent has told the others. */
-export function toNewborn(self: Address, { status, profile }: AgentState, cause: Json): readonly Effect[] {
+export function toNewborn(self: Address, state: AgentState, cause: Json): readonly Effect[] {
   const { childId, supervision } = cause as { readonly childId: string; readonly supervision?: Json };
   const child = agentAt(self, childId);
-  if (status === 'stopped') return [send(child, 'stop', { reason: 'parent_stopped' })];
-  const news = isSame(profile.supervision, supervision as unknown as ChildSupervision)
-    ? []
-    : [send(child, 'supervise', { supervision: profile.supervision as unknown as Json })];
-  return status === 'draining' ? [...news, send(child, 'drain', { reason: 'parent_draining' })] : news;
+  if (state.status === 'stopped') return [send(child, 'stop', { reason: 'parent_stopped' })];
+  const isNews = !isSame(state.profile.supervision, supervision as unknown as ChildSupervision | undefined);
+  return [
+    ...(isNews ? [send(child, 'supervise', policyOf(state))] : []),
+    ...(state.status === 'draining' ? [send(child, 'drain', { reason: 'parent_draining' })] : []),
+  ];
 }
 
 const isSame = (one: ChildSupervision, other: ChildSupervision | undefined): boolean =>

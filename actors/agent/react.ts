@@ -1,8 +1,7 @@
 import { type Cause, type Effect, type Stamped, send } from '../../kernel/behavior.ts';
-import type { Json } from '../../kernel/envelope.ts';
 import { goalAt, submission } from './admission.ts';
 import type { AgentEvent } from './events.ts';
-import { toChildren, toNewborn, toParent } from './family.ts';
+import { policyOf, toChildren, toNewborn, toParent } from './family.ts';
 import { type AgentState, isSameName, nameAt } from './state.ts';
 
 export function react(state: AgentState, event: Stamped<AgentEvent>, cause: Cause): readonly Effect[] {
@@ -17,10 +16,7 @@ export function react(state: AgentState, event: Stamped<AgentEvent>, cause: Caus
     case 'AgentProfileChanged': {
       const { name, supervision } = event.data;
       const { formerName } = state;
-      const news =
-        supervision === undefined
-          ? []
-          : toChildren(self, state, 'supervise', { supervision: supervision as unknown as Json });
+      const news = supervision === undefined ? [] : toChildren(self, state, 'supervise', policyOf(state));
       if (name === undefined || formerName === undefined || isSameName(self, name, formerName)) return news;
       return [
         ...news,

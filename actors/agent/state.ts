@@ -21,6 +21,8 @@ export interface AgentState {
   readonly told: number;
   /** Children that have not stopped. Owned by the fold, which changes it in place. */
   readonly children: Set<string>;
+  /** Those that had stopped before their birth was told, which was parked and may come yet. Owned by the fold too. */
+  readonly goneBefore: Set<string>;
   /** What it has from its parent, when it has one. */
   readonly upbringing: Upbringing | undefined;
   /** What each of the last changes of its profile took away, oldest first. */
