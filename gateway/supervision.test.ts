@@ -1,9 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { behaviors } from '../actors/index.ts';
-import type { Envelope } from '../kernel/envelope.ts';
-import { supervisorOf } from '../kernel/failing.ts';
 import { derivedId } from '../kernel/ids.ts';
-import { Registry } from '../kernel/registry.ts';
 import { until } from '../kernel/testing/until.ts';
 import { World } from './testing/world.ts';
 
@@ -16,26 +12,11 @@ afterAll(async () => {
   expect(world.defects).toEqual([]);
 });
 
-/** As the kernel tells what watches over an agent that it has failed. */
-async function fail(agent: string, times: number): Promise<string> {
-  const of = { org: 'default', type: 'agent', id: agent };
-  const { shards } = await world.log.meta();
-  const home = new Registry(behaviors).shardOf(of, shards) as never;
-  const to = supervisorOf(of, home, 'sv');
-  for (let i = 0; i < times; i++) {
-    const id = `failed-${i}`;
-    const body = { of, code: 'internal', deadLetter: 'dl_0' };
-    const envelope: Envelope = { to, verb: 'failed', id, body, principal: 'kernel', correlationId: id, hops: 0 };
-    await world.bus.sendCommand(home, envelope);
-  }
-  return to.id;
-}
-
 it('an agent that is suspended shows as failed, why, and since when, until it is restarted', async () => {
   const agent = await world.agent({ name: 'Grace' });
   const stranger = world.keys.create('others', ['read', 'write', 'admin']);
   const { port } = await world.gateway();
-  const watcher = await fail(agent, 4);
+  const watcher = await world.fail(agent, 4);
   const suspension = { id: watcher, reason: 'restarts', code: 'internal', deadLetterId: 'dl_0' };
   const get = () => world.call('GET', `/v1/agents/${agent}`);
   await until(async () => (await get()).body.status === 'failed');
@@ -79,9 +60,9 @@ it('children are listed by their parent, and one of nobody is refused', async ()
 it('an agent that was suspended answers 503 until somebody of its org resumes it', async () => {
   const agent = await world.agent({ name: 'Ada' });
   const patch = () => world.call('PATCH', `/v1/agents/${agent}`, { body: { systemPrompt: 'go on' } });
-  const watcher = await fail(agent, 3);
+  const watcher = await world.fail(agent, 3);
   expect((await patch()).status).toBe(200);
-  await fail(agent, 1);
+  await world.fail(agent, 1);
   const refused = await patch();
   expect([refused.status, refused.body.code]).toEqual([503, 'actor_suspended']);
   expect(refused.body.detail).toContain(watcher);

@@ -1,7 +1,8 @@
 import { behaviors, parkPublication, translatePublication } from '../../actors/index.ts';
-import { micros } from '../../kernel/brand.ts';
+import { micros, type Shard } from '../../kernel/brand.ts';
 import { SystemClock } from '../../kernel/clock.ts';
 import type { Envelope, Json, Reply } from '../../kernel/envelope.ts';
+import { supervisorOf } from '../../kernel/failing.ts';
 import { derivedId, timeId } from '../../kernel/ids.ts';
 import { type Kernel, startKernel } from '../../kernel/kernel.ts';
 import { MemoryBus } from '../../kernel/memory/bus.ts';
@@ -189,6 +190,20 @@ export class World {
 
   agent(more: object = {}, sent: Sent = {}): Promise<string> {
     return this.create('/v1/agents', { name: `agent ${++this.#sent}`, ...more }, sent);
+  }
+
+  /** As the kernel tells what watches over an agent that it has failed; resolves with its id. */
+  async fail(agent: string, times: number): Promise<string> {
+    const of = { org: 'default', type: 'agent', id: agent };
+    const home = registry.shardOf(of, (await this.log.meta()).shards) as Shard;
+    const to = supervisorOf(of, home, 'sv');
+    for (let i = 0; i < times; i++) {
+      const id = `failed:${++this.#sent}`;
+      const body = { of, code: 'internal', deadLetter: 'dl_0' };
+      const envelope = { to, verb: 'failed', id, body, principal: 'kernel', correlationId: id, hops: 0 };
+      await this.bus.sendCommand(home, envelope);
+    }
+    return to.id;
   }
 
   goal(agentId: string, tasks: readonly object[], more: object = {}, sent: Sent = {}): Promise<string> {

@@ -22,6 +22,9 @@ import type { World } from './world.ts';
 
 export const org = 'acme';
 
+/** Children of agents in one run. */
+const childrenMax = 4;
+
 /** How a request reaches a kernel. */
 type Way =
   | { readonly way: 'publish'; readonly verb: string; readonly body: Json }
@@ -44,7 +47,8 @@ export class SimClient {
   readonly process: SimProcess;
   readonly #clock: ProcessClock;
   readonly asked: Asked[] = [];
-  readonly #agents: string[] = [];
+  readonly agents: string[] = [];
+  readonly #children: string[] = [];
   readonly #goals: string[] = [];
   #counter = 0;
 
@@ -81,7 +85,7 @@ export class SimClient {
 
   #act(): void {
     const { dice } = this.process;
-    const [agent, goal] = [dice.pick<string | undefined>(this.#agents), dice.pick<string | undefined>(this.#goals)];
+    const [agent, goal] = [dice.pick<string | undefined>(this.agents), dice.pick<string | undefined>(this.#goals)];
     if (agent === undefined) return;
     if (goal === undefined) {
       this.#submit(agent);
@@ -97,6 +101,8 @@ export class SimClient {
       [3, () => this.#goalCommand(goal, dice.pick(['approve', 'reject']))],
       [10, () => this.#taskCommand(goal)],
       [4, () => this.#agentCommand(agent)],
+      [this.#children.length < childrenMax ? 3 : 0, () => this.#spawn(`Eve ${dice.int(9)}`, agent)],
+      [1, () => this.#stopChild()],
       [3, () => this.#ask(undefined, { way: 'publish', verb: 'goal.nonsense', body: {} })],
       [5, () => repeated && this.#repeat(repeated)],
     ];
@@ -110,10 +116,23 @@ export class SimClient {
     }
   }
 
-  #spawn(name: string): void {
-    const input = readInput(agentInput, { name, maxConcurrentGoals: 20 });
+  #spawn(name: string, parentId: string | null = null): void {
+    const policy = this.process.dice.pick(['restart', 'backoff', 'escalate', 'stop'] as const);
+    const input = readInput(agentInput, { name, parentId, maxConcurrentGoals: 20, supervision: { policy } });
     const ask = this.#ask(this.#key(), { way: 'command', make: (context) => spawnAgent(input, context) });
-    void ask.then((reply) => reply?.ok && this.#agents.push(reply.id));
+    void ask.then((reply) => {
+      if (!reply?.ok) return;
+      this.agents.push(reply.id);
+      if (parentId !== null) this.#children.push(reply.id);
+    });
+  }
+
+  /** Its own children stop with it; the others go on, or the client would have nobody left. */
+  #stopChild(): void {
+    const child = this.process.dice.pick<string | undefined>(this.#children);
+    if (child === undefined) return;
+    const make = (context: RequestContext): Envelope => commandAgent(child, 'stop', {}, context);
+    void this.#ask(this.#key(), { way: 'command', make }, true);
   }
 
   #submit(agentId: string): void {

@@ -1,4 +1,5 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
+import type { AgentState } from '../../actors/agent/state.ts';
 import { addressKey, headId, memberKey } from '../../kernel/address.ts';
 import { shard as asShard } from '../../kernel/brand.ts';
 import { openEvent } from '../../kernel/codec.ts';
@@ -44,6 +45,7 @@ function openOf(world: World): readonly string[] {
     if (!goal.isEnded) open.push(`goal ${id} is ${goal.status}`);
     for (const [key, task] of goal.tasks) if (task.isOpen) open.push(`task ${id}.${key} is ${task.status}`);
   }
+  for (const message of world.mail.underWay) open.push(`message ${message} has not come`);
   if (world.commits.underWay > 0) open.push(`${world.commits.underWay} effects were not taken`);
   return open;
 }
@@ -66,7 +68,21 @@ async function checkStates(world: World): Promise<ReadonlyMap<string, Live>> {
       const counted = address.type === 'agent' ? (state as { readonly open: ReadonlySet<string> }).open.size : 0;
       if (counted > 0) world.violate('I8', `${name} counts ${counted} goals as open, and none is`);
     }
+    checkFamilies(world, heads);
     return heads;
+  }
+}
+
+/** I4: a parent knows its children that have not stopped, and none has outlived it. */
+function checkFamilies(world: World, heads: ReadonlyMap<string, Live>): void {
+  const agents = [...heads.values()].flatMap(({ address, state }) =>
+    address.type === 'agent' ? [{ id: address.id, state: state as AgentState }] : [],
+  );
+  for (const { id, state } of agents) {
+    const alive = agents.filter((one) => one.state.profile.parentId === id && one.state.status !== 'stopped');
+    const [is, shall] = [[...state.children].sort(), alive.map((one) => one.id).sort()];
+    if (!isDeepStrictEqual(is, shall)) world.violate('I4', `${id} has the children ${is}, and by the log ${shall}`);
+    if (state.status === 'stopped' && alive.length > 0) world.violate('I4', `${shall} have outlived ${id}`);
   }
 }
 

@@ -285,6 +285,19 @@ export const mutations: Readonly<Record<string, Mutation>> = {
         return { evolve: (state, event) => ({ ...(behavior.evolve(state, event) as object), folds: ++folds }) };
       }),
   },
+  'mail-twice': {
+    what: 'a message of a task to an agent is sent twice',
+    kernel: (options) =>
+      overBehavior(options, 'goal', ({ family }) => ({
+        family: {
+          ...(family as Family<unknown, Fact>),
+          react: (...of) =>
+            (family as Family<unknown, Fact>)
+              .react(...of)
+              .flatMap((effect) => (effect.kind === 'send' && effect.verb === 'message' ? [effect, effect] : [effect])),
+        },
+      })),
+  },
   'projection-skips': {
     what: 'of a commit that LOG has lost, the read models fold the first event only',
     gatewayLog: (log) =>

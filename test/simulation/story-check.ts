@@ -93,10 +93,11 @@ export class StoryCheck {
   #parked({ data, shard, seq }: EventRecord): void {
     const { error, origin } = data as {
       readonly error: { code: string; detail: string };
-      readonly origin: { source: string };
+      readonly origin: { source: string; verb?: string };
     };
     // Whoever is decided on whenever its kernel is killed cannot be told from who kills it.
-    if (origin.source !== 'publication' && error.code !== 'killed_process')
+    const isMail = origin.verb === 'message' && error.code === 'agent_not_accepting';
+    if (origin.source !== 'publication' && error.code !== 'killed_process' && !isMail)
       this.#violate('defect', `parked at ${positionOf(shard, seq)}: ${error.code}, ${error.detail}`);
   }
 }

@@ -154,9 +154,24 @@ export class SimWorker implements Puller {
   async #report(attempt: Attempt, course: Course): Promise<void> {
     const fails = course === 'fail' || course === 'fail-for-good';
     const error = { code: 'broken', message: 'as drawn', retryable: course === 'fail' };
-    const body = fails ? { error } : { result: attempt.type === 'plan' ? plannedByWorker : { of: attempt.attempt } };
+    const body = fails
+      ? { error }
+      : {
+          result: attempt.type === 'plan' ? plannedByWorker : { of: attempt.attempt },
+          ...(this.process.dice.chance(0.7) ? { messages: this.#messages(attempt) } : null),
+        };
     await this.#batch([attempt], () => (fails ? 'fail' : 'complete'), body);
     if (this.#running.get(attempt.taskId) === attempt) this.#end(attempt.taskId);
+  }
+
+  /** To some agent or other, each with a payload of its own. */
+  #messages({ taskId, attempt }: Attempt): readonly Json[] {
+    const { dice } = this.process;
+    const { agents } = this.#world.client;
+    return Array.from({ length: Math.min(agents.length, 1 + dice.int(2)) }, () => {
+      const payload = `${taskId}:${attempt}:${this.process.name}:${++this.#counter}`;
+      return { to: dice.pick(agents), type: 'note', payload };
+    });
   }
 
   #end(taskId: string): void {

@@ -11,6 +11,7 @@ import { SimGateway } from './gateway.ts';
 import { SimKernel } from './kernel.ts';
 import { LaneCheck } from './lane-check.ts';
 import { LogCheck } from './log-check.ts';
+import { MailCheck } from './mail-check.ts';
 import type { Mutation } from './mutations.ts';
 import { Network } from './network.ts';
 import type { Probe } from './probe.ts';
@@ -50,6 +51,7 @@ export class World {
   readonly story: StoryCheck;
   readonly promises: PromiseCheck;
   readonly lanes: LaneCheck;
+  readonly mail: MailCheck;
   readonly client: SimClient;
   readonly goalsMax: number;
   readonly tasksMax: number;
@@ -79,6 +81,7 @@ export class World {
     this.paceMs = this.dice.between(200, 1500);
     this.commits = new LogCheck(this.shards, registry, this.violate);
     this.story = new StoryCheck(this.violate);
+    this.mail = new MailCheck(this.violate);
     this.lanes = new LaneCheck(this.time, this.violate);
     this.database = new Database(this.time, this.shards, this.commits);
     this.promises = new PromiseCheck(this.database.log, this.commits, this.story, this.violate);
@@ -96,6 +99,7 @@ export class World {
   #watch(): void {
     this.commits.onEvent = (event, stored) => {
       this.story.hear(event);
+      this.mail.hear(event);
       this.note(
         `commit ${event.shard}:${event.seq} e${event.epoch} ${event.type} ${event.actor.id} ${event.commandId}`,
       );

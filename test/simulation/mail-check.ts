@@ -1,0 +1,63 @@
+import { positionOf } from '../../kernel/brand.ts';
+import type { Json } from '../../kernel/envelope.ts';
+import type { EventRecord } from '../../kernel/event.ts';
+import type { Violate } from './violation.ts';
+
+/** A message between agents: its payload names it alone. */
+interface Sent {
+  readonly to: string;
+  readonly type: string;
+  readonly payload: Json;
+}
+
+/** What tasks send to agents: each message comes once, to whom it is for, and not before it was sent (I1, I3, I4). */
+export class MailCheck {
+  /** Messages that were sent, by payload: where they came, once they have. */
+  readonly #sent = new Map<string, { readonly to: string; came: string | undefined }>();
+  readonly #violate: Violate;
+
+  constructor(violate: Violate) {
+    this.#violate = violate;
+  }
+
+  /** How many were sent. */
+  get count(): number {
+    return this.#sent.size;
+  }
+
+  /** Those that have not come. */
+  get underWay(): readonly string[] {
+    return [...this.#sent].flatMap(([payload, { came }]) => (came === undefined ? [payload] : []));
+  }
+
+  hear({ actor, type, data, shard, seq }: EventRecord): void {
+    const at = positionOf(shard, seq);
+    if (type === 'TaskCompleted')
+      for (const { to, payload } of (data as { readonly messages?: readonly Sent[] }).messages ?? []) {
+        const name = JSON.stringify(payload);
+        if (this.#sent.has(name)) this.#violate('I3', `message ${name} was sent a second time, at ${at}`);
+        this.#sent.set(name, { to, came: undefined });
+      }
+    if (type === 'AgentMessageReceived') {
+      const { payload, taskId } = data as { readonly payload: Json; readonly taskId?: string };
+      if (taskId !== undefined) this.#came(JSON.stringify(payload), actor.id, at);
+    }
+    if (type === 'DeadLetterParked') {
+      const { envelope } = data as { readonly envelope?: { readonly to: { id: string }; verb: string; body: Json } };
+      const { taskId, payload } = (envelope?.body ?? {}) as { readonly taskId?: string; readonly payload?: Json };
+      if (envelope?.verb === 'message' && taskId !== undefined)
+        this.#came(JSON.stringify(payload), envelope.to.id, `dead letter ${actor.id}`);
+    }
+  }
+
+  #came(name: string, to: string, at: string): void {
+    const sent = this.#sent.get(name);
+    if (!sent) {
+      this.#violate('I1', `message ${name} comes to ${at}, and nobody has sent it`);
+      return;
+    }
+    if (sent.to !== to) this.#violate('I3', `message ${name} for ${sent.to} comes to ${to}`);
+    if (sent.came !== undefined) this.#violate('I3', `message ${name} came to ${sent.came} and comes again, to ${at}`);
+    sent.came = at;
+  }
+}
