@@ -74,6 +74,10 @@ export const artifactsMax = 256;
 export const errorMessageMax = 4000;
 /** Messages that one attempt sends: each is an effect of its completion. */
 export const sentMessagesMax = 100;
+/** Agents that one attempt spawns: each is several messages. */
+export const spawnedMax = 16;
+/** Their profiles, all together, as JSON: for the same reason as messages. */
+export const spawnedBytesMax = 128 * kibibyte;
 /** All messages of one attempt, as JSON: they are kept with its completion, and again with what carries them to other shards. */
 export const sentBytesMax = 128 * kibibyte;
 /** Workers that may refuse an attempt before it is given up. */

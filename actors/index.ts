@@ -31,6 +31,7 @@ export type { RequestContext } from './request.ts';
 export { resumeActor } from './supervision.ts';
 export type { Artifact, TaskError, TaskEvent, TaskStatus } from './task/events.ts';
 export { type SignalInput, signalInput } from './task/input.ts';
+export { spawnedId } from './task/report.ts';
 export { cancelTask, redriveTask } from './task/requests.ts';
 export type { WorkerEvent, WorkerProfile, WorkerStatus } from './worker/events.ts';
 export { drainWorker } from './worker/requests.ts';

@@ -1,4 +1,7 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { behaviors } from '../actors/index.ts';
+import type { Behavior } from '../kernel/behavior.ts';
+import type { Json } from '../kernel/envelope.ts';
 import { derivedId } from '../kernel/ids.ts';
 import { until } from '../kernel/testing/until.ts';
 import { World } from './testing/world.ts';
@@ -75,4 +78,56 @@ it('an agent that was suspended answers 503 until somebody of its org resumes it
   expect((await patch()).status).toBe(200);
   const again = await world.call('POST', path, { body: {} });
   expect([again.status, again.body.code]).toEqual([409, 'invalid_transition']);
+});
+
+describe('a child whose behavior fails', () => {
+  /** Agents that fail on a message of type `explode`. */
+  const fragile = behaviors.map((behavior) => {
+    if (behavior.type !== 'agent') return behavior;
+    const decide: Behavior['decide'] = (state, verb, body, context) => {
+      if ((body as { type?: Json } | null)?.type === 'explode') throw new Error('asked to');
+      return behavior.decide(state, verb, body, context);
+    };
+    return { ...behavior, decide };
+  });
+  let broken: World;
+  beforeAll(async () => {
+    broken = await World.start({ behaviors: fragile });
+  });
+  afterAll(() => broken.stop());
+
+  const explode = async (id: string) => (await broken.post(`/v1/agents/${id}/messages`, { type: 'explode' })).status;
+  const suspension = (id: string) =>
+    broken.shows(`/v1/agents/${id}`, ({ status }: { status: string }) => status === 'failed');
+
+  it('is treated by its parent’s policy, as that is now', async () => {
+    const parent = await broken.agent({ supervision: { maxRestarts: 1 } });
+    const [one, other] = [await broken.agent({ parentId: parent }), await broken.agent({ parentId: parent })];
+    for (let i = 0; i < 2; i++) expect(await explode(one)).toBe(500);
+    expect(await suspension(one)).toMatchObject({ suspension: { reason: 'restarts', code: 'internal' } });
+    const { position: before } = (await broken.get(`/v1/agents/${other}`)).body;
+    await broken.call('PATCH', `/v1/agents/${parent}`, { body: { supervision: { policy: 'stop' } } });
+    await broken.shows(`/v1/agents/${other}`, ({ position }: { position: string }) => position !== before);
+    await explode(other);
+    expect(await suspension(other)).toMatchObject({ suspension: { reason: 'stop' } });
+    expect(await explode(parent)).toBe(500);
+    expect((await broken.get(`/v1/agents/${parent}`)).body.status).toBe('active');
+  });
+
+  it('takes its parent along where that says so, and that one its own, as far as their policies go', async () => {
+    const grandparent = await broken.agent({ supervision: { policy: 'escalate' } });
+    const parent = await broken.agent({ parentId: grandparent, supervision: { policy: 'escalate' } });
+    const child = await broken.agent({ parentId: parent });
+    const sibling = await broken.agent({ parentId: parent });
+    await explode(child);
+    expect(await suspension(child)).toMatchObject({ suspension: { reason: 'escalate', code: 'internal' } });
+    expect(await suspension(parent)).toMatchObject({ suspension: { reason: 'escalate', code: 'child_failed' } });
+    // Nobody is above it: it has failed once, and goes on.
+    const held = (await broken.get('/v1/supervision?type=agent')).body.items.map(
+      ({ actor }: { actor: { id: string } }) => actor.id,
+    );
+    expect(held).toEqual(expect.arrayContaining([child, parent]));
+    expect(held).not.toContain(grandparent);
+    expect((await broken.get(`/v1/agents/${sibling}`)).body.status).toBe('active');
+  });
 });

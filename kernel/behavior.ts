@@ -212,11 +212,12 @@ export const refuse = (
 ): Decision<never> => ({ kind: 'refused', problem: { kind, code, detail, ...more } });
 
 /** Refused; what nobody waits for is kept as a dead letter, to be redriven. */
-export const refuseKept = (kind: Problem['kind'], code: string, detail: string): Decision<never> => ({
-  kind: 'refused',
-  problem: { kind, code, detail },
-  isKept: true,
-});
+export const refuseKept = (
+  kind: Problem['kind'],
+  code: string,
+  detail: string,
+  more: Partial<Pick<Problem, 'retryAfterMs'>> = {},
+): Decision<never> => ({ kind: 'refused', problem: { kind, code, detail, ...more }, isKept: true });
 
 /** The caller is refused, and these facts happened. */
 export const refuseWith = <E extends Fact>(events: readonly E[], problem: Problem): Decision<E> => ({

@@ -51,6 +51,10 @@ export const resultBytesMax = 256 * 1024;
 export const sentMessagesMax = 100;
 /** All messages of one attempt, as JSON. */
 export const sentBytesMax = 128 * 1024;
+/** Agents that one attempt spawns. */
+export const spawnedMax = 16;
+/** Their profiles, all together, as JSON. */
+export const spawnedBytesMax = 128 * 1024;
 /** A question of an attempt that nothing answers is asked this often before it is given up. */
 export const askTriesMax = 5;
 /** Profiles of agents that a worker keeps: tasks of one goal ask for the same one. */

@@ -58,9 +58,12 @@ export interface Job {
   readonly onOutput: (stream: OutputStream, chunk: Uint8Array) => void;
   /** A function sends a message to an agent; no call after `run` has resolved. Commands leave a file instead. */
   readonly onMessage?: (agentId: string, message: Json) => void;
-  /** A function asks for the profile of the agent that it works for. */
-  readonly onProfile?: () => Promise<Json>;
+  /** A function asks something of its worker; what is thrown, it hears. */
+  readonly onQuestion?: (question: Question, about: Json) => Promise<Json>;
 }
+
+/** The profile of the agent that it works for; the id of an agent that it spawns with this profile. */
+export type Question = 'profile' | 'spawn';
 
 export type OutputStream = 'stdout' | 'stderr';
 

@@ -20,7 +20,7 @@ import type { OutputStream } from './driver.ts';
 import type { Handler, HandlerContext, WorkingFor } from './handler.ts';
 import { describeFaults } from './input-faults.ts';
 import type { TaskLimits } from './limits.ts';
-import { Mail, type Message } from './mail.ts';
+import { Mail, type Message, type SpawnInput } from './mail.ts';
 import type { Questions } from './questions.ts';
 import { type TaskError, TaskFailure, taskErrorOf } from './task-failure.ts';
 import { TaskOutput } from './task-output.ts';
@@ -237,9 +237,16 @@ export class Execution implements HandlerContext<unknown> {
   }
 
   send(agentId: string, message: Message): void {
-    if (this.#phase !== 'running') return;
-    this.#mail ??= new Mail();
-    this.#mail.send(agentId, message);
+    if (this.#phase === 'running') this.#outgoing.send(agentId, message);
+  }
+
+  spawn(profile: SpawnInput): string {
+    return this.#outgoing.spawn(profile);
+  }
+
+  get #outgoing(): Mail {
+    this.#mail ??= new Mail(this.org, this.taskId);
+    return this.#mail;
   }
 
   onSignal(listener: (name: string, payload: Json | undefined) => void): void {

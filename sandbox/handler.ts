@@ -5,7 +5,7 @@ import { AstraError } from '../kernel/errors.ts';
 import type { Artifact, ArtifactContent } from './artifacts.ts';
 import type { Driver, OutputStream } from './driver.ts';
 import type { Enforcement, TaskLimits } from './limits.ts';
-import type { Message } from './mail.ts';
+import type { Message, SpawnInput } from './mail.ts';
 
 /** The agent on whose behalf an attempt runs. */
 export interface WorkingFor {
@@ -46,6 +46,12 @@ export interface HandlerContext<Input> {
    * Throws a {@link TaskFailure}: `message_invalid`, `too_many_messages`, `messages_too_large`.
    */
   send(agentId: string, message: Message): void;
+  /**
+   * A child for {@link agent}, asked for with the attempt's completion, as messages are. Returns the id that it will have; its
+   * name may turn out to be taken, or its parent to take no more, which is a dead letter then.
+   * Throws a {@link TaskFailure}: `agent_invalid`, `too_many_agents`, `agents_too_large`.
+   */
+  spawn(profile: SpawnInput): string;
   /** Calls back on every signal sent to the task while this attempt runs. */
   onSignal(listener: (name: string, payload: Json | undefined) => void): void;
 }

@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { sentBytesMax as recordedBytesMax, sentMessagesMax as recordedMax } from '../actors/bounds.ts';
+import * as recorded from '../actors/bounds.ts';
+import { spawnedId } from '../actors/index.ts';
 import { derivedId } from '../kernel/ids.ts';
-import { askTriesMax, sentBytesMax, sentMessagesMax } from './bounds.ts';
+import * as bounds from './bounds.ts';
 import { defineHandler, type HandlerContext } from './handler.ts';
 import { runHandler } from './testing/run-handler.ts';
 import { refused, ScriptedKernel } from './testing/scripted-kernel.ts';
 import { settle, setUp } from './testing/worker-under-test.ts';
 
+const { askTriesMax, sentBytesMax, sentMessagesMax, spawnedBytesMax, spawnedMax } = bounds;
 const [ada, bob] = [derivedId('ag', 'ada'), derivedId('ag', 'bob')];
 type Course = (ctx: HandlerContext<unknown>) => unknown;
 const handlerOf = (course: Course) =>
@@ -40,12 +42,26 @@ describe('messages of a handler', () => {
         for (let i = 0; i <= sentMessagesMax; i++) ctx.send(bob, { type: 'x' });
       },
     ],
+    ['are agents without a name', 'agent_invalid', (ctx) => ctx.spawn({} as never)],
+    [
+      'are agents too large',
+      'agents_too_large',
+      (ctx) => ctx.spawn({ name: 'x', systemPrompt: 'x'.repeat(spawnedBytesMax) }),
+    ],
+    [
+      'are too many agents',
+      'too_many_agents',
+      (ctx) => {
+        for (let i = 0; i <= spawnedMax; i++) ctx.spawn({ name: `agent ${i}` });
+      },
+    ],
   ])('that %s are refused where they are sent', async (_what, code, course) => {
     expect((await runHandler(handlerOf(course), null)).error).toMatchObject({ code, retryable: false });
   });
 
   test('are bounded as their task bounds them', () => {
-    expect([sentMessagesMax, sentBytesMax]).toEqual([recordedMax, recordedBytesMax]);
+    const { sentMessagesMax, sentBytesMax, spawnedMax, spawnedBytesMax } = recorded;
+    expect(bounds).toMatchObject({ sentMessagesMax, sentBytesMax, spawnedMax, spawnedBytesMax });
   });
 
   test('fail the attempt when a receiver takes none: for good when there is no such agent', async () => {
@@ -82,6 +98,15 @@ describe('a worker', () => {
     ]);
     const note = (to: string) => ({ to, type: 'note', payload: null });
     expect(kernel.bodies('complete')).toMatchObject([{ messages: [note(ada), note(bob), note(bob)] }]);
+  });
+
+  test('asks for the agents that a handler spawns with the completion', async () => {
+    const { kernel } = await setUp({ handlers: [handlerOf((ctx) => ctx.spawn({ name: 'Eve' }))] });
+    kernel.offer({ taskId: 'gl_1.a', type: 'own' });
+    await settle();
+    const [body] = kernel.bodies('complete');
+    expect(body).toMatchObject({ result: spawnedId('default', 'gl_1.a', 0), spawned: [{ name: 'Eve' }] });
+    expect(body).not.toHaveProperty('messages');
   });
 
   test('says and asks nothing of messages where there are none', async () => {

@@ -258,7 +258,8 @@ export class Workload {
     const body = {
       ...(result === undefined ? {} : { result }),
       ...(artifacts.length > 0 ? { artifacts } : {}),
-      ...(mail ? { messages: mail.messages } : {}),
+      ...(mail && mail.messages.length > 0 ? { messages: mail.messages } : {}),
+      ...(mail && mail.spawned.length > 0 ? { spawned: mail.spawned } : {}),
     };
     const bytes = commandBytes + ending.resultBytes + 256 * artifacts.length + (mail?.bytes ?? 0);
     this.#report(attempt, 'complete', body, bytes);

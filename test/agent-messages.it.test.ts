@@ -100,6 +100,18 @@ test('a task that writes to nobody fails, and says so', async () => {
   });
 });
 
+test('a task spawns agents: children of its own', async () => {
+  const code = 'async () => [await astra.spawn({ name: "Eve", kind: "helper" })]';
+  const goalId = await astra.submit([{ key: 'bear', type: 'js', input: { code } }]);
+  const { result } = await astra.goalEnd(goalId);
+  const [id = ''] = (result as { readonly bear: readonly string[] }).bear;
+  const children = await until(async () => {
+    const { items } = await astra.client.list('/v1/agents', { parentId: astra.agentId });
+    return items.length > 0 && items;
+  });
+  expect(children).toEqual([expect.objectContaining({ id, name: 'Eve', kind: 'helper', status: 'active' })]);
+});
+
 test('children are spawned by their parent, and stop with it', async () => {
   const parent = await spawn('parent', { supervision: { policy: 'escalate' } });
   const child = await spawn('child', { parentId: parent });

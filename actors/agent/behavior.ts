@@ -32,6 +32,7 @@ export const agent: Behavior<AgentState, AgentEvent> = {
     AgentFailed: 1,
     AgentRestarted: 1,
     AgentMessageReceived: 1,
+    AgentChildWanted: 1,
     AgentChildSpawned: 1,
     AgentChildStopped: 1,
     AgentSupervised: 1,

@@ -27,6 +27,8 @@ export type AgentEvent =
         readonly taskId?: string;
       };
     }
+  /** A task of its own wants it to have this child: its name is reserved behind this. */
+  | { readonly type: 'AgentChildWanted'; readonly data: { readonly childId: string; readonly name: string } }
   /** It is a parent now, or one child more. */
   | { readonly type: 'AgentChildSpawned'; readonly data: { readonly childId: string } }
   | { readonly type: 'AgentChildStopped'; readonly data: { readonly childId: string } }

@@ -1,6 +1,6 @@
 import type { Address } from '../../kernel/address.ts';
 import type { Supervision } from '../../kernel/behavior.ts';
-import { accept, type Decision, type Effect, redirect, refuse, send } from '../../kernel/behavior.ts';
+import { accept, type Decision, type Effect, redirect, refuse, refuseKept, send } from '../../kernel/behavior.ts';
 import type { Json } from '../../kernel/envelope.ts';
 import { agentDepthMax, childrenMax } from '../bounds.ts';
 import { isFields, type Verb } from '../command.ts';
@@ -24,33 +24,35 @@ import { type AgentState, nameAt } from './state.ts';
 
 /** A child to be spawned by an agent that is none. */
 export const noParent = (id: string): Decision<never> =>
-  refuse('rejected', 'parent_unknown', `expected a parent that exists, found no agent ${id}`);
+  refuseKept('rejected', 'parent_unknown', `expected a parent that exists, found no agent ${id}`);
 
 export const familyVerbs = {
-  /** Somebody wants it to have this child. */
-  bear(state, { childId, profile }, { self }) {
+  /** Somebody wants it to have this child: who asks again, or a task of its own, which does not. */
+  bear(state, { childId, profile }, { self, envelope }) {
     if (typeof childId !== 'string' || !isFields(profile))
       return refuse('rejected', 'invalid_input', 'expected { childId, profile }');
-    const { status, children, upbringing } = state;
+    const { status, children } = state;
     if (status !== 'active' && status !== 'paused')
-      return refuse(
+      return refuseKept(
         'conflict',
         'agent_not_accepting',
         `expected an active or paused parent, found one that is ${status}`,
       );
     if (children.size >= childrenMax)
-      return refuse(
+      return refuseKept(
         'overloaded',
         'children_cap',
         `expected fewer than ${childrenMax} children that have not stopped, found ${children.size}`,
         { retryAfterMs: 1000 },
       );
-    const depth = (upbringing?.depth ?? 0) + 1;
+    const { depth } = upbringingOf(state);
     if (depth > agentDepthMax)
-      return refuse('rejected', 'family_too_deep', `expected at most ${agentDepthMax} ancestors, found ${depth}`);
+      return refuseKept('rejected', 'family_too_deep', `expected at most ${agentDepthMax} ancestors, found ${depth}`);
     const child = profile as unknown as AgentProfile;
-    const own: Upbringing = { depth, supervision: state.profile.supervision, asOf: state.profileVersion };
-    return redirect(nameAt(self, child.name), 'reserve', spawnReservation(childId, child, own));
+    // A redirect is not recorded: it would be lost with its kernel, and no task comes again.
+    if (envelope.principal.startsWith('actor:'))
+      return accept<AgentEvent>([{ type: 'AgentChildWanted', data: { childId, name: child.name } }]);
+    return redirect(nameAt(self, child.name), 'reserve', spawnReservation(childId, child, upbringingOf(state)));
   },
 
   /** A child exists. */
@@ -84,6 +86,19 @@ export function supervisionOf(state: AgentState | undefined, self: Address): Sup
     windowMs: withinMs,
     ...(state?.upbringing && parentId ? { parent: agentAt(self, parentId) } : null),
   };
+}
+
+/** What an agent's children have from it. */
+const upbringingOf = ({ profile, profileVersion, upbringing }: AgentState): Upbringing => ({
+  depth: (upbringing?.depth ?? 0) + 1,
+  supervision: profile.supervision,
+  asOf: profileVersion,
+});
+
+/** The name of a child that a task wants is reserved, which spawns it. */
+export function toWanted(self: Address, state: AgentState, cause: Json): Effect {
+  const { childId, profile } = cause as unknown as { readonly childId: string; readonly profile: AgentProfile };
+  return send(nameAt(self, profile.name), 'reserve', spawnReservation(childId, profile, upbringingOf(state)));
 }
 
 /** What a child tells its parent. */

@@ -1,7 +1,7 @@
 import { type Cause, type Effect, type Stamped, send } from '../../kernel/behavior.ts';
 import { goalAt, submission } from './admission.ts';
 import type { AgentEvent } from './events.ts';
-import { policyOf, toChildren, toNewborn, toParent } from './family.ts';
+import { policyOf, toChildren, toNewborn, toParent, toWanted } from './family.ts';
 import { type AgentState, isSameName, nameAt } from './state.ts';
 
 export function react(state: AgentState, event: Stamped<AgentEvent>, cause: Cause): readonly Effect[] {
@@ -26,6 +26,8 @@ export function react(state: AgentState, event: Stamped<AgentEvent>, cause: Caus
     }
     case 'AgentNameDeclined':
       return [release(event.data.name, event.data.version, 'declined')];
+    case 'AgentChildWanted':
+      return [toWanted(self, state, cause.body)];
     case 'AgentChildSpawned':
       return toNewborn(self, state, cause.body);
     case 'AgentDrainStarted':

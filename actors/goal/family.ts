@@ -4,7 +4,7 @@ import { send } from '../../kernel/behavior.ts';
 import type { Json } from '../../kernel/envelope.ts';
 import { jsonBytes } from '../json.ts';
 import { task } from '../task/behavior.ts';
-import type { SentMessage, TaskEvent, TaskStatus } from '../task/events.ts';
+import type { SentMessage, SpawnedAgent, TaskEvent, TaskStatus } from '../task/events.ts';
 import { bornTask } from '../task/state.ts';
 import { agentAt, goalAt } from './addresses.ts';
 import type { GoalEvent } from './events.ts';
@@ -81,8 +81,11 @@ function reactMember(state: GoalState, event: Stamped<TaskEvent>, key: string): 
   if (state.touched.length > 0) effects.push({ kind: 'touch', members: state.touched });
   if (event.type === 'TaskRedriven') effects.push(send(self, 'reopen', {}));
   if (state.wave && state.waveFrom !== undefined) effects.push(...messagesOf(state.wave, self, state.waveFrom));
-  if (event.type === 'TaskCompleted' && event.data.messages)
-    effects.push(...event.data.messages.map((message) => mail(message, state, event)));
+  if (event.type === 'TaskCompleted') {
+    const { messages, spawned } = event.data;
+    if (messages) effects.push(...messages.map((message) => mail(message, state, event)));
+    if (spawned) effects.push(...spawned.map((child) => wish(child, state, event)));
+  }
   if (!isTerminal(node.status) || isEnded(state)) return effects;
   if (event.type === 'TaskCompleted' && key === planningTask.key)
     effects.push(send(self, 'planned', { plan: event.data.result ?? null }));
@@ -95,6 +98,10 @@ function reactMember(state: GoalState, event: Stamped<TaskEvent>, key: string): 
 /** A message of an attempt on its way to a mailbox: from its goal's agent, by this task. */
 const mail = ({ to, type, payload }: SentMessage, { agentId }: GoalState, { actor }: Stamped<TaskEvent>): Effect =>
   send(agentAt(actor, to), 'message', { type, payload, from: `agent:${agentId}`, taskId: actor.id });
+
+/** A child that its agent shall have. */
+const wish = ({ id, profile }: SpawnedAgent, { agentId }: GoalState, { actor }: Stamped<TaskEvent>): Effect =>
+  send(agentAt(actor, agentId), 'bear', { childId: id, profile: profile as unknown as Json });
 
 function whyBroken(event: Stamped<TaskEvent>): Json | undefined {
   if (event.type === 'TaskDeadLettered') return event.data.error as unknown as Json;

@@ -8,6 +8,7 @@ import {
   type Effect,
   redirect,
   refuse,
+  refuseKept,
   type Stamped,
   send,
 } from '../../kernel/behavior.ts';
@@ -88,7 +89,7 @@ function reserve(state: NameState | undefined, body: Json, self: Address): Decis
   if (typeof kind !== 'string' || typeof text !== 'string' || typeof holder !== 'string' || typeof version !== 'number')
     return refuse('rejected', 'invalid_input', 'expected { kind, name, holder, version, next, body }');
   if (state?.holder !== undefined && state.holder !== holder)
-    return refuse('conflict', 'agent_name_taken', `expected a free name, found ${text} taken`);
+    return refuseKept('conflict', 'agent_name_taken', `expected a free name, found ${text} taken`);
   // Held by the same one, for this or for what came later: that is on the way, or done; it answers itself.
   if (state?.holder === holder && version <= state.version)
     return redirect(holderAt(self, { kind, holder }), next as string, inner ?? null);

@@ -53,7 +53,7 @@ export const task: Behavior<TaskState, TaskEvent> = {
   subject: (_state, head) => (head as GoalState).subject,
   personal: {
     TaskProgressed: ['note'],
-    TaskCompleted: ['result', 'artifacts', 'messages'],
+    TaskCompleted: ['result', 'artifacts', 'messages', 'spawned'],
     TaskAttemptFailed: ['error', 'artifacts'],
     TaskDeadLettered: ['error'],
     TaskCancelled: ['reason'],

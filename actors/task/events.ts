@@ -1,4 +1,5 @@
 import type { Json } from '../../kernel/envelope.ts';
+import type { AgentProfile } from '../agent/events.ts';
 
 /** Facts of a task (docs/domain.md, "Task"). Times are microseconds, spans milliseconds. Names are public: add, never rename. */
 export type TaskEvent =
@@ -31,6 +32,8 @@ export type TaskEvent =
         readonly artifacts?: readonly Artifact[];
         /** To other agents, on behalf of the goal's: sent with this event, and so once. */
         readonly messages?: readonly SentMessage[];
+        /** Children for the goal's agent, which is asked with this event, and so once. */
+        readonly spawned?: readonly SpawnedAgent[];
       };
     }
   /** `retryAt` is absent when no attempt is left, or none would help: TaskDeadLettered follows in the same commit. */
@@ -84,6 +87,13 @@ export interface SentMessage {
   readonly to: string;
   readonly type: string;
   readonly payload: Json;
+}
+
+/** An agent that an attempt wants to be there. */
+export interface SpawnedAgent {
+  /** `ag_…`, which follows from the task and its place among these. */
+  readonly id: string;
+  readonly profile: AgentProfile;
 }
 
 /** A file that an attempt left behind. */

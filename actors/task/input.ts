@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { messageBytesMax, namesMax, sentBytesMax, sentMessagesMax } from '../bounds.ts';
+import { agentInput } from '../agent/input.ts';
+import { messageBytesMax, namesMax, sentBytesMax, sentMessagesMax, spawnedMax } from '../bounds.ts';
 import { idOfType, json, line } from '../input.ts';
 
 /** A signal to a running task. */
@@ -16,3 +17,8 @@ export const sentMessages = z
     }),
   )
   .max(sentMessagesMax, `expected at most ${sentMessagesMax} messages of one attempt`);
+
+/** Profiles of agents that an attempt spawns: children of its goal's agent, and about whom the goal is. */
+export const spawnedAgents = z
+  .array(agentInput.omit({ parentId: true, subject: true }))
+  .max(spawnedMax, `expected at most ${spawnedMax} agents of one attempt`);

@@ -13,7 +13,7 @@ import { isJson, jsonBytes } from '../json.ts';
 import { failed } from './attempt-end.ts';
 import type { TaskError, TaskEvent } from './events.ts';
 import { fenced, hasEnded, isHeld } from './fence.ts';
-import { artifactsOf, errorOf, messagesOf } from './report.ts';
+import { artifactsOf, errorOf, messagesOf, spawnedOf } from './report.ts';
 import type { TaskState } from './state.ts';
 
 /** What the holder of an attempt says of it. */
@@ -36,15 +36,22 @@ export const reportVerbs = {
     if (hasEnded(state, body) && state.status === 'completed') return repeat();
     if (!isHeld(state, body)) return fenced(state, body);
     const artifacts = artifactsOf(body['artifacts']);
+    const goal = context.head as GoalState;
     const messages = messagesOf(body['messages']);
-    const unfit = messages.error ?? faultOf(body, context.head as GoalState, artifacts !== undefined);
+    const spawned = spawnedOf(body['spawned'], context.self, goal.agentId);
+    if (messages.error || spawned.error) {
+      const error = (messages.error ?? spawned.error) as TaskError;
+      return failed(state, { ...error, retryable: false }, context, artifacts);
+    }
+    const unfit = faultOf(body, goal, artifacts !== undefined);
     if (unfit) return failed(state, { ...unfit, retryable: false }, context, artifacts);
     const { result } = body;
     const data = {
       attempt: state.attempt,
       ...(result === undefined ? null : { result }),
       ...(artifacts === undefined || artifacts.length === 0 ? null : { artifacts }),
-      ...(messages.sent === undefined ? null : { messages: messages.sent }),
+      ...(messages.all.length === 0 ? null : { messages: messages.all }),
+      ...(spawned.all.length === 0 ? null : { spawned: spawned.all }),
     };
     return accept<TaskEvent>([{ type: 'TaskCompleted', data }]);
   },

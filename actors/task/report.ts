@@ -1,11 +1,14 @@
+import type { z } from 'zod';
+import type { Address } from '../../kernel/address.ts';
 import type { Json } from '../../kernel/envelope.ts';
 import { AstraError } from '../../kernel/errors.ts';
-import { artifactsMax, errorMessageMax, sentBytesMax } from '../bounds.ts';
+import { derivedId } from '../../kernel/ids.ts';
+import { artifactsMax, errorMessageMax, sentBytesMax, spawnedBytesMax } from '../bounds.ts';
 import { isFields } from '../command.ts';
 import { readInput } from '../input.ts';
 import { isJson, jsonBytes } from '../json.ts';
-import type { Artifact, SentMessage, TaskError } from './events.ts';
-import { sentMessages } from './input.ts';
+import type { Artifact, SentMessage, SpawnedAgent, TaskError } from './events.ts';
+import { sentMessages, spawnedAgents } from './input.ts';
 
 /** What workers report, read with care: it comes from outside. */
 
@@ -42,24 +45,46 @@ function artifactOf(value: Json): Artifact | undefined {
   return { sha256, size, mediaType: mediaType.slice(0, 200), name: name.slice(0, 500) };
 }
 
-/** The messages of a report: those that are sent, or what is wrong with them. */
-export function messagesOf(value: Json | undefined): {
-  readonly sent?: readonly SentMessage[];
-  readonly error?: TaskError;
-} {
-  if (value === undefined || value === null) return {};
+/** What a report sends beside its result: what is sent, or what is wrong with it. */
+type Sent<T> = { readonly all: readonly T[]; readonly error?: undefined } | { readonly error: TaskError };
+
+export function messagesOf(value: Json | undefined): Sent<SentMessage> {
+  const read = readSent(sentMessages, value, 'message_invalid');
+  if (read.error || bytesOf(read.all) <= sentBytesMax) return read;
+  const message = `expected at most ${sentBytesMax} bytes of messages of one attempt, found ${bytesOf(read.all)}`;
+  return { error: { code: 'messages_too_large', message } };
+}
+
+/** The agents of a report, with the ids that follow from its task. */
+export function spawnedOf(value: Json | undefined, task: Address, agentId: string): Sent<SpawnedAgent> {
+  const read = readSent(spawnedAgents, value, 'agent_invalid');
+  if (read.error) return read;
+  if (bytesOf(read.all) > spawnedBytesMax) {
+    const message = `expected at most ${spawnedBytesMax} bytes of agents of one attempt, found ${bytesOf(read.all)}`;
+    return { error: { code: 'agents_too_large', message } };
+  }
+  return {
+    all: read.all.map((profile, n) => ({
+      id: spawnedId(task.org, task.id, n),
+      profile: { ...profile, parentId: agentId, subject: null },
+    })),
+  };
+}
+
+/** The id of the agent that a task spawns as its n-th: the same in every attempt. */
+export const spawnedId = (org: string, taskId: string, n: number): string =>
+  derivedId('ag', org, 'spawn', taskId, String(n));
+
+function readSent<T>(schema: z.ZodType<readonly T[]>, value: Json | undefined, code: string): Sent<T> {
+  if (value === undefined || value === null) return none;
   try {
-    const sent = readInput(sentMessages, value);
-    const bytes = jsonBytes(sent);
-    if (bytes <= sentBytesMax) return sent.length === 0 ? {} : { sent };
-    return {
-      error: {
-        code: 'messages_too_large',
-        message: `expected at most ${sentBytesMax} bytes of messages of one attempt, found ${bytes}`,
-      },
-    };
+    return { all: readInput(schema, value) };
   } catch (error) {
     if (!(error instanceof AstraError)) throw error;
-    return { error: { code: 'message_invalid', message: error.message.slice(0, errorMessageMax) } };
+    return { error: { code, message: error.message.slice(0, errorMessageMax) } };
   }
 }
+
+const none = { all: [] };
+
+const bytesOf = (all: readonly unknown[]): number => (all.length === 0 ? 0 : jsonBytes(all as Json));

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../kernel/envelope.ts';
-import { sentBytesMax, sentMessagesMax } from '../bounds.ts';
+import type { AgentState } from '../agent/state.ts';
+import { sentBytesMax, sentMessagesMax, spawnedMax } from '../bounds.ts';
+import { nameId } from '../name/behavior.ts';
 import { Domain } from '../testing/domain.ts';
 import {
   codeOf,
@@ -13,6 +15,7 @@ import {
   submittedGoal,
   typesOf,
 } from '../testing/scenes.ts';
+import { spawnedId } from './report.ts';
 
 /** What tasks send to other agents (docs/domain.md, "Agent"). */
 function scene() {
@@ -113,5 +116,66 @@ describe('the holder of an attempt', () => {
     expect(reach(receiver)).toBe('agent_not_accepting');
     expect(reach(newId('ag'))).toBe('not_found');
     expect(reach('gl_x')).toBe('invalid_input');
+  });
+});
+
+describe('the agents that an attempt spawns', () => {
+  const spawn = (domain: Domain, taskId: string, attempt: number, spawned: Json) =>
+    domain.tell('task', taskId, 'complete', { attempt, ...holder, spawned });
+  const stateOf = (domain: Domain, id: string) => domain.stateOf<AgentState | undefined>('agent', id);
+
+  it('are children of its agent, once, under ids that follow from the task', () => {
+    const { domain, sender, taskId } = scene();
+    const attempt = start(domain, taskId);
+    const profiles = [{ name: 'Eve' }, { name: 'Cain', supervision: { policy: 'stop' } }];
+    spawn(domain, taskId, attempt, profiles);
+    spawn(domain, taskId, attempt, profiles);
+    const ids = [0, 1].map((n) => spawnedId('default', taskId, n));
+    expect([...(stateOf(domain, sender)?.children ?? [])]).toEqual(ids);
+    const [eve, cain] = ids.map((id) => stateOf(domain, id));
+    const upbringing = { depth: 1, supervision: { policy: 'restart', maxRestarts: 3, withinMs: 60_000 }, asOf: 1 };
+    expect(eve).toMatchObject({
+      status: 'active',
+      upbringing,
+      profile: { name: 'Eve', parentId: sender, kind: 'agent' },
+    });
+    expect(cain?.profile.supervision).toEqual({ policy: 'stop', maxRestarts: 3, withinMs: 60_000 });
+    expect(typesOf(domain, sender).filter((type) => type === 'AgentChildWanted')).toHaveLength(2);
+  });
+
+  it.each<[string, string, Json]>([
+    ['no list', 'agent_invalid', {}],
+    ['without a name', 'agent_invalid', [{ kind: 'x' }]],
+    ['somebody else’s child', 'agent_invalid', [{ name: 'Eve', parentId: newId('ag') }]],
+    ['too many', 'agent_invalid', Array.from({ length: spawnedMax + 1 }, (_, i) => ({ name: `Eve ${i}` }))],
+    ['too large', 'agents_too_large', [0, 1].map((i) => ({ name: `Eve ${i}`, systemPrompt: 'x'.repeat(80_000) }))],
+  ])('fail it for good when they are %s', (_what, code, spawned) => {
+    const { domain, sender, taskId, goal } = scene();
+    spawn(domain, taskId, start(domain, taskId), spawned);
+    expect(historyOf(domain, goal).at(-1)).toMatchObject(['GoalFailed', { error: { code } }]);
+    expect(stateOf(domain, sender)?.children.size).toBe(0);
+  });
+
+  it('are kept where nobody hears a refusal: of a parent that takes no more, or of a name that is taken', () => {
+    const { domain, sender, receiver } = scene();
+    const by = { principal: `actor:task/${newId('gl')}.a` };
+    const bear = (name: string) => {
+      const profile = { ...stateOf(domain, receiver)?.profile, name, parentId: sender } as unknown as Json;
+      return domain.command('agent', sender, 'bear', { childId: newId('ag'), profile }, by);
+    };
+    const taken = stateOf(domain, receiver)?.profile.name as string;
+    domain.ask(bear(taken));
+    const reserve = domain.command('name', nameId('default', 'agent', taken), 'reserve', {
+      kind: 'agent',
+      name: taken,
+      holder: newId('ag'),
+      version: 1,
+      next: 'spawn',
+      body: {},
+    });
+    expect(domain.decision(reserve)).toMatchObject({ isKept: true, problem: { code: 'agent_name_taken' } });
+    domain.tell('agent', sender, 'stop');
+    expect(domain.decision(bear('Eve'))).toMatchObject({ isKept: true, problem: { code: 'agent_not_accepting' } });
+    expect(stateOf(domain, sender)?.children.size).toBe(0);
   });
 });

@@ -1,4 +1,5 @@
 import { behaviors, parkPublication, translatePublication } from '../../actors/index.ts';
+import type { Behavior } from '../../kernel/behavior.ts';
 import { micros, type Shard } from '../../kernel/brand.ts';
 import { SystemClock } from '../../kernel/clock.ts';
 import type { Envelope, Json, Reply } from '../../kernel/envelope.ts';
@@ -41,6 +42,11 @@ export interface Got {
   readonly body: any;
 }
 
+interface WorldOptions {
+  readonly endedTasksMax?: number;
+  readonly behaviors?: readonly Behavior[];
+}
+
 /** A gateway over the whole domain: a real kernel and real read models on ports in memory, spoken to by HTTP alone. */
 export class World {
   readonly clock = new SystemClock();
@@ -65,14 +71,14 @@ export class World {
   #beats: NodeJS.Timeout | undefined;
   #sent = 0;
 
-  /** `endedTasksMax`: of tasks that have ended, so many stay in memory. */
-  static async start(options: { readonly endedTasksMax?: number } = {}): Promise<World> {
+  /** `endedTasksMax`: of tasks that have ended, so many stay in memory. `behaviors`: of the kernel, in the place of the right ones. */
+  static async start(options: WorldOptions = {}): Promise<World> {
     const world = new World();
     await world.#start(options);
     return world;
   }
 
-  async #start(bounds: { readonly endedTasksMax?: number }): Promise<void> {
+  async #start({ behaviors: decided = behaviors, ...bounds }: WorldOptions): Promise<void> {
     const defect = (error: unknown): void => void this.defects.push(error);
     this.#kernel = await startKernel({
       log: this.log,
@@ -80,7 +86,7 @@ export class World {
       clock: this.clock,
       random: this.random,
       logger: { info: () => {}, warn: () => {}, error: defect },
-      behaviors,
+      behaviors: decided,
       translate: (publication, now) => translatePublication(publication, micros(now), (prefix) => this.id(prefix)),
       parkPublication,
       idempotencyDays: 7,

@@ -3,6 +3,7 @@ import { format } from 'node:util';
 import { createContext, Script } from 'node:vm';
 import { type MessagePort, threadId } from 'node:worker_threads';
 import { sentBytesMax, sentMessagesMax } from '../bounds.ts';
+import type { Question } from '../driver.ts';
 import type { ThreadAnswer, ThreadMessage, ThreadResult, ThreadTask } from './thread-message.ts';
 
 /**
@@ -82,7 +83,14 @@ function boundedOutput(bytesMax: number, say: (message: ThreadMessage) => void) 
 /** What a function knows of Astra. */
 function astraOver(port: MessagePort, say: (message: ThreadMessage) => void) {
   let sent = 0;
-  let asked: Promise<unknown> | undefined;
+  const asked: ((answer: ThreadAnswer) => void)[] = [];
+  const ask = (question: Question, about: unknown): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      const json = JSON.stringify(about);
+      if (asked.length === 0) port.on('message', (answer: ThreadAnswer) => asked[answer.n]?.(answer));
+      const n = asked.push((answer) => (answer.ok ? resolve(answer.value) : reject(new Error(answer.message)))) - 1;
+      say({ kind: 'question', n, question, json });
+    });
   return {
     send(agentId: string, message: unknown): void {
       if (++sent > sentMessagesMax) throw new RangeError(`an attempt may send ${sentMessagesMax} messages`);
@@ -90,15 +98,8 @@ function astraOver(port: MessagePort, say: (message: ThreadMessage) => void) {
       if (json.length > sentBytesMax) throw new RangeError(`messages may have ${sentBytesMax} bytes as JSON`);
       say({ kind: 'message', json });
     },
-    profile(): Promise<unknown> {
-      asked ??= new Promise((resolve, reject) => {
-        port.once('message', (answer: ThreadAnswer) =>
-          answer.ok ? resolve(answer.value) : reject(new Error(answer.message)),
-        );
-        say({ kind: 'profile' });
-      });
-      return asked;
-    },
+    spawn: (profile: unknown) => ask('spawn', profile ?? null),
+    profile: () => ask('profile', null),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
+import type { Question } from '../driver.ts';
 
 /** What the thread driver hands to a thread. */
 export interface ThreadTask {
@@ -18,13 +19,13 @@ export type ThreadMessage =
   | { readonly kind: 'overflow' }
   /** A message to an agent, as JSON text: `[agentId, message]`. */
   | { readonly kind: 'message'; readonly json: string }
-  /** It wants to know the profile of the agent that it works for. */
-  | { readonly kind: 'profile' };
+  /** A question of its own number, about something as JSON text. */
+  | { readonly kind: 'question'; readonly n: number; readonly question: Question; readonly json: string };
 
-/** What the driver tells a thread that has asked: the profile, or why there is none. */
+/** What the driver tells a thread that has asked. */
 export type ThreadAnswer =
-  | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly message: string };
+  | { readonly n: number; readonly ok: true; readonly value: unknown }
+  | { readonly n: number; readonly ok: false; readonly message: string };
 
 /** What it returns: the value as JSON text, or what was thrown. */
 export type ThreadResult =

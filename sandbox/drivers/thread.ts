@@ -96,7 +96,7 @@ class ThreadDriver implements Driver {
       else if (message.kind === 'overflow') end('output');
       else if (!streaming) return;
       else if (message.kind === 'message') job.onMessage?.(...(JSON.parse(message.json) as [string, Json]));
-      else if (message.kind === 'profile') void profileFor(job).then((answer) => port1.postMessage(answer));
+      else if (message.kind === 'question') void answerOf(job, message).then((answer) => port1.postMessage(answer));
       else job.onOutput(message.stream, Buffer.from(message.text, 'utf8'));
     });
     const cancelled = () => end('cancelled');
@@ -179,11 +179,14 @@ class ThreadDriver implements Driver {
   }
 }
 
-async function profileFor({ onProfile }: Job): Promise<ThreadAnswer> {
+async function answerOf(
+  { onQuestion }: Job,
+  { n, question, json }: Extract<ThreadMessage, { kind: 'question' }>,
+): Promise<ThreadAnswer> {
   try {
-    return { ok: true, value: await onProfile?.() };
+    return { n, ok: true, value: await onQuestion?.(question, JSON.parse(json) as Json) };
   } catch (error) {
-    return { ok: false, message: error instanceof Error ? error.message : String(error) };
+    return { n, ok: false, message: error instanceof Error ? error.message : String(error) };
   }
 }
 

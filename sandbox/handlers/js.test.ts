@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { spawnedId } from '../../actors/index.ts';
 import { SystemClock } from '../../kernel/clock.ts';
 import type { Json } from '../../kernel/envelope.ts';
 import { AstraError } from '../../kernel/errors.ts';
@@ -84,6 +85,15 @@ describe('js', () => {
       code: 'function_threw',
       message: expect.stringContaining('100 messages'),
     });
+  });
+
+  test('spawns agents, whose ids it is told', async () => {
+    const code = 'async () => Promise.all([astra.spawn({ name: "one" }), astra.spawn({ name: "two", kind: "x" })])';
+    const { ending, result } = await run({ code });
+    expect(result).toEqual([0, 1].map((n) => spawnedId('default', 'gl_test.task', n)));
+    expect(ending.kind === 'completed' && ending.mail?.spawned).toEqual([{ name: 'one' }, { name: 'two', kind: 'x' }]);
+    const refused = await run({ code: 'async () => astra.spawn({}).catch((error) => error.message)' });
+    expect(refused.result).toContain('a name');
   });
 
   test('is told when its agent’s profile cannot be had', async () => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Json } from '../../kernel/envelope.ts';
 import type { Driver } from '../driver.ts';
 import { defineHandler, type Handler } from '../handler.ts';
-import type { Message } from '../mail.ts';
+import type { Message, SpawnInput } from '../mail.ts';
 import { TaskFailure } from '../task-failure.ts';
 import { outcomeFailure } from './outcome-failure.ts';
 
@@ -24,7 +24,8 @@ const final: ReadonlySet<string> = new Set(['ModuleNotAllowed', 'ResultTooLarge'
 
 /**
  * `js`: calls a JavaScript function with JSON arguments; what it returns is the result. Its global `astra` sends messages,
- * `astra.send(agentId, { type, payload })`, and knows for whom it works, `await astra.profile()`.
+ * `astra.send(agentId, { type, payload })`, spawns agents, `await astra.spawn({ name })`, and knows for whom it works,
+ * `await astra.profile()`.
  */
 export const js = (driver: Driver): Handler =>
   defineHandler({
@@ -46,7 +47,10 @@ export const js = (driver: Driver): Handler =>
         signal: ctx.signal,
         onOutput: (stream, chunk) => ctx.log(chunk, stream),
         onMessage: (agentId, message) => void messages.push([agentId, message]),
-        onProfile: () => ctx.agent.profile() as unknown as Promise<Json>,
+        onQuestion: async (question, about) =>
+          question === 'spawn'
+            ? ctx.spawn(about as unknown as SpawnInput)
+            : ((await ctx.agent.profile()) as unknown as Json),
       });
       try {
         const failure = outcomeFailure(outcome, ctx.timeoutMs, ctx.limits);

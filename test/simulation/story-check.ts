@@ -96,7 +96,7 @@ export class StoryCheck {
       readonly origin: { source: string; verb?: string };
     };
     // Whoever is decided on whenever its kernel is killed cannot be told from who kills it.
-    const isMail = origin.verb === 'message' && error.code === 'agent_not_accepting';
+    const isMail = ['message', 'bear'].includes(origin.verb ?? '') && error.code === 'agent_not_accepting';
     if (origin.source !== 'publication' && error.code !== 'killed_process' && !isMail)
       this.#violate('defect', `parked at ${positionOf(shard, seq)}: ${error.code}, ${error.detail}`);
   }

@@ -159,6 +159,7 @@ export class SimWorker implements Puller {
       : {
           result: attempt.type === 'plan' ? plannedByWorker : { of: attempt.attempt },
           ...(this.process.dice.chance(0.7) ? { messages: this.#messages(attempt) } : null),
+          ...(this.process.dice.chance(0.05) ? { spawned: [{ name: `Cain ${attempt.taskId}` }] } : null),
         };
     await this.#batch([attempt], () => (fails ? 'fail' : 'complete'), body);
     if (this.#running.get(attempt.taskId) === attempt) this.#end(attempt.taskId);

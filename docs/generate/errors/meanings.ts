@@ -4,9 +4,11 @@ export const meanings: Readonly<Record<string, string>> = {
   actor_suspended:
     'The actor has failed too often: it is suspended until somebody resumes it. The message names what to resume.',
   address_invalid: 'The gateway cannot listen on this address: give one of this machine.',
+  agent_invalid: 'An attempt spawns an agent with a profile that is none.',
   agent_name_taken: 'Another agent of the org has this name. It is free again once that one stops or is renamed.',
   agent_not_accepting:
     'The agent does not take this in its status: a paused one no goals; one that drains, has stopped or failed no messages and no children either.',
+  agents_too_large: 'The profiles that an attempt spawns are larger, all together, than they may be.',
   artifact_incomplete: 'A stored artifact lacks a part: its chunks in PostgreSQL were tampered with or lost.',
   artifact_invalid: 'What was given is no SHA-256 in hex.',
   artifact_not_found: 'The org has no artifact with this hash.',
@@ -147,6 +149,7 @@ export const meanings: Readonly<Record<string, string>> = {
   task_cancelled: 'A task that the goal needs was cancelled; `culprit` names it.',
   task_failed: 'A task of the goal is a dead letter; `culprit` names it.',
   timeout: 'The attempt took longer than the task allows.',
+  too_many_agents: 'The attempt spawns more agents than it may.',
   too_many_artifacts: 'The attempt leaves more artifacts than it may.',
   too_many_messages: 'The attempt sends more messages than it may.',
   too_many_redirects: 'The request was redirected too often.',

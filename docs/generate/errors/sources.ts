@@ -30,7 +30,15 @@ const handedOn: Readonly<Record<string, readonly string[]>> = {
   'projections/task-fold.ts code': [],
   'sandbox/execution.ts code': ['result_invalid', 'result_too_large'],
   'sandbox/handlers/shell.ts code': ['messages_too_large', 'result_too_large'],
-  'sandbox/mail.ts code': ['message_invalid', 'messages_too_large', 'too_many_messages'],
+  'actors/task/report.ts code': ['agent_invalid', 'message_invalid'],
+  'sandbox/mail.ts code': [
+    'agent_invalid',
+    'agents_too_large',
+    'message_invalid',
+    'messages_too_large',
+    'too_many_agents',
+    'too_many_messages',
+  ],
   'sandbox/task-failure.ts thrown.code': [],
   'sandbox/workload.ts code': ['limit_unenforceable', 'type_unknown'],
 };

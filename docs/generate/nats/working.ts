@@ -4,6 +4,7 @@ import {
   resultBytesMax,
   sentBytesMax,
   sentMessagesMax,
+  spawnedMax,
   timeoutMarginMs,
 } from '../../../actors/bounds.ts';
 import type { WorkerProfile } from '../../../actors/worker/events.ts';
@@ -83,8 +84,8 @@ const verbs: Record<WorkerCommand['command'], readonly [adds: string, means: str
     `how far it is, 0 to 1; at most one in ${spanText(progressIntervalMs)} becomes an event`,
   ],
   complete: [
-    '`result`, `artifacts`, `messages`',
-    `done. The result is JSON up to ${bytesText(resultBytesMax)}; an artifact is \`{ sha256, size, mediaType, name }\`. Messages, \`{ to, type, payload }\` for the mailboxes of agents, are sent with it, once; at most ${sentMessagesMax}, and ${bytesText(sentBytesMax)} in all`,
+    '`result`, `artifacts`, `messages`, `spawned`',
+    `done. The result is JSON up to ${bytesText(resultBytesMax)}; an artifact is \`{ sha256, size, mediaType, name }\`. Messages, \`{ to, type, payload }\` for the mailboxes of agents, are sent with it, once; at most ${sentMessagesMax}, and ${bytesText(sentBytesMax)} in all. \`spawned\` are profiles of agents, as for \`agent.spawn\` but without parent and subject, which become children of the agent that it works for; at most ${spawnedMax}`,
   ],
   fail: [
     '`error`, `artifacts`',
