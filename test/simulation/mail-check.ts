@@ -16,22 +16,19 @@ interface Sent {
  * and neither before its task has completed (I1, I3, I4). What is refused is kept.
  */
 export class MailCheck {
-  /** Messages that were sent, by payload: where they came, once they have. */
-  readonly #sent = new Map<string, { readonly to: string; came: string | undefined }>();
+  /** What was sent, by its name: to whom, where it came, and what keeps it that was refused. */
+  readonly #sent = new Map<string, { readonly to: string; came: string | undefined; keeper: string | undefined }>();
+  /** By dead letter: what it keeps. */
+  readonly #kept = new Map<string, string>();
   readonly #violate: Violate;
 
   constructor(violate: Violate) {
     this.#violate = violate;
   }
 
-  /** How many were sent. */
-  get count(): number {
-    return this.#sent.size;
-  }
-
   /** Those that have not come. */
   get underWay(): readonly string[] {
-    return [...this.#sent].flatMap(([payload, { came }]) => (came === undefined ? [payload] : []));
+    return [...this.#sent].flatMap(([name, { came, keeper }]) => ((came ?? keeper) ? [] : [name]));
   }
 
   hear({ actor, type, data, shard, seq }: EventRecord): void {
@@ -50,24 +47,21 @@ export class MailCheck {
       if (taskId !== undefined) this.#came(JSON.stringify(payload), actor.id, at);
     }
     if (type === 'DeadLetterParked') {
-      const { envelope } = data as { readonly envelope?: { readonly to: { id: string }; verb: string; body: Json } };
-      const { taskId, payload, childId, holder } = (envelope?.body ?? {}) as {
-        readonly taskId?: string;
-        readonly payload?: Json;
-        readonly childId?: string;
-        readonly holder?: string;
-      };
-      const child = childId ?? holder;
-      if (envelope && ['bear', 'reserve'].includes(envelope.verb) && child !== undefined)
-        this.#came(child, child, `dead letter ${actor.id}`);
-      if (envelope?.verb === 'message' && taskId !== undefined)
-        this.#came(JSON.stringify(payload), envelope.to.id, `dead letter ${actor.id}`);
+      const name = nameOf((data as { readonly envelope?: Parked }).envelope);
+      const sent = name === undefined ? undefined : this.#sent.get(name);
+      if (!sent || name === undefined) return;
+      sent.keeper = actor.id;
+      this.#kept.set(actor.id, name);
+    }
+    if (type === 'DeadLetterRedriven') {
+      const sent = this.#sent.get(this.#kept.get(actor.id) ?? '');
+      if (sent?.keeper === actor.id) sent.keeper = undefined;
     }
   }
 
   #left(name: string, to: string, at: string): void {
     if (this.#sent.has(name)) this.#violate('I3', `${name} was sent a second time, at ${at}`);
-    this.#sent.set(name, { to, came: undefined });
+    this.#sent.set(name, { to, came: undefined, keeper: undefined });
   }
 
   #came(name: string, to: string, at: string): void {
@@ -78,6 +72,28 @@ export class MailCheck {
     }
     if (sent.to !== to) this.#violate('I3', `message ${name} for ${sent.to} comes to ${to}`);
     if (sent.came !== undefined) this.#violate('I3', `message ${name} came to ${sent.came} and comes again, to ${at}`);
+    if (sent.keeper !== undefined) this.#violate('I3', `${name} comes to ${at}, and ${sent.keeper} keeps it`);
     sent.came = at;
   }
+}
+
+/** A command that was parked, as far as it may carry what a task has sent. */
+interface Parked {
+  readonly to: { readonly id: string };
+  readonly verb: string;
+  readonly body: {
+    readonly taskId?: string;
+    readonly payload?: Json;
+    readonly childId?: string;
+    readonly holder?: string;
+  } | null;
+}
+
+/** What it carries: a message, or an agent on its way to be born. */
+function nameOf(envelope: Parked | undefined): string | undefined {
+  const { taskId, payload, childId, holder } = envelope?.body ?? {};
+  if (envelope?.verb === 'message' && taskId !== undefined) return JSON.stringify(payload);
+  if (envelope?.verb === 'bear') return childId;
+  if (envelope?.verb === 'spawn') return envelope.to.id;
+  return envelope?.verb === 'reserve' ? holder : undefined;
 }
