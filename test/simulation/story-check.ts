@@ -16,6 +16,9 @@ const reports: Readonly<Record<string, string>> = {
 const repeatable = new Set(['AgentGoalAdmitted', 'GoalAdmissionDeclined', 'AgentGoalSettled']);
 const births = new Set(['GoalSubmitted', 'AgentSpawned']);
 
+/** Refusals that are kept, because nobody waits for the answer: of what tasks send, and of what is redriven. */
+const kept = new Set(['agent_name_taken', 'agent_not_accepting']);
+
 /** What the events tell, one after the other: no command works twice (I3), and every goal and task ends once (I8). */
 export class StoryCheck {
   readonly goals = new Map<string, GoalModel>();
@@ -93,11 +96,10 @@ export class StoryCheck {
   #parked({ data, shard, seq }: EventRecord): void {
     const { error, origin } = data as {
       readonly error: { code: string; detail: string };
-      readonly origin: { source: string; verb?: string };
+      readonly origin: { source: string };
     };
     // Whoever is decided on whenever its kernel is killed cannot be told from who kills it.
-    const isMail = ['message', 'bear'].includes(origin.verb ?? '') && error.code === 'agent_not_accepting';
-    if (origin.source !== 'publication' && error.code !== 'killed_process' && !isMail)
+    if (origin.source !== 'publication' && error.code !== 'killed_process' && !kept.has(error.code))
       this.#violate('defect', `parked at ${positionOf(shard, seq)}: ${error.code}, ${error.detail}`);
   }
 }
