@@ -31,9 +31,9 @@ const behaviors = testBehaviors.map((behavior) =>
 );
 
 /** Begins one process after the other until `done`; tells how many died. */
-async function survive(done: () => boolean): Promise<number> {
+async function survive(done: () => boolean, of = behaviors): Promise<number> {
   for (let deaths = 0; ; deaths++) {
-    void world.launch({ behaviors });
+    void world.launch({ behaviors: of });
     await eventually(() => done() || world.dead);
     if (done()) return deaths;
   }
@@ -77,6 +77,27 @@ describe('a command that kills the process', () => {
     expect(await world.verified()).toBe(true);
     const rows = await world.log.heads();
     expect(rows.every(({ probation }) => probation === null || probation.trying === '')).toBe(true);
+  });
+
+  it('is a failure of its actor, which is treated as its state says although nobody has it in memory', async () => {
+    const id = boxId('strict');
+    await boxes({ [id]: 'bomb' });
+    const strict = behaviors.map((behavior) =>
+      behavior.type === 'box'
+        ? ({
+            ...behavior,
+            supervision: (state) => ({ policy: (state as Box | undefined)?.text === 'bomb' ? 'stop' : 'restart' }),
+          } as Behavior)
+        : behavior,
+    );
+    const answers: Reply[] = [];
+    void world.ask('kill', id).then((reply) => answers.push(reply));
+    await survive(() => answers.length > 0, strict);
+    expect(answers[0]).toMatchObject({ ok: false, problem: { code: 'killed_process' } });
+    expect(await world.ask('wait', id, { ms: 1000 })).toMatchObject({
+      ok: false,
+      problem: { code: 'actor_suspended' },
+    });
   });
 
   it('is parked alone of its batch', async () => {
