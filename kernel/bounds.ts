@@ -21,8 +21,32 @@ export const recordedBodyBytesMax = 16 * 1024;
 
 /** Commands that wait in memory for one shard before its lane is slowed down: one window of the prefetch. */
 export const inboxCommandsMax = 1024;
-/** Commands that wait for one actor in that window; past it its callers hear `mailbox_full`: the others have to come through. */
+/** Commands that wait for one actor, in that window and in its mailbox; past it its callers hear `mailbox_full`: the others have to come through. */
 export const mailboxCommandsMax = 1000;
+/** Bytes of its mailbox: a few are written with a snapshot at once. */
+export const mailboxBytesMax = 512 * 1024;
+/** Commands in the mailboxes of one org's actors on a shard before no more are kept for the org's sake: four actors' worth. */
+export const orgMailboxCommandsMax = 4000;
+/** Commands of one's own that have to wait in a lane before anybody is held to a share of it: fewer are decided within some ten milliseconds. */
+export const sharedWindowMin = 256;
+/** Commands of one actor among them before the next ones go into its mailbox: an eighth of a full window. */
+export const actorShareMax = 128;
+/** How long an org that was seen in a full window counts as one that others have to leave room for. */
+export const orgSeenMs = 10_000;
+/** Commands of a full mailbox that are decided at once for one that nobody waits for, and that comes behind them. */
+export const mailboxReleaseMax = 32;
+/** Messages of one lane that come at once before its shard reads on, to see what waits, and goes on deciding behind that: fewer are what comes of itself. */
+export const laneBurstMin = 64;
+/** Commands of a lane, decided or put off, before a mailbox has a turn: what is put off must not take as long as if it had been decided. */
+export const laneInRowMax = 64;
+/** Commands of a mailbox that are decided in one unit when it has its turn: an eighth of what the lane has. */
+export const mailboxTurnMax = 8;
+/** Commands of mailboxes that a shard decides before it lets the others go on: what they answer waits for the commit of all of them. */
+export const mailboxesInTurnMax = 64;
+/** Bytes of commands that are put into mailboxes at once: one event takes them. */
+export const excessBytesMax = 256 * 1024;
+/** Effects of other shards that are decided in a row while a lane or a mailbox waits: most of a shard is theirs, and not all of it. */
+export const effectsInRowMax = 16;
 /** Bytes of commands that wait in memory for one shard; past it callers hear `overloaded`, and the lane is slowed down: the largest plan, and as much again. */
 export const inboxBytesMax = 16 * 1024 * 1024;
 /** Bytes of commands that wait in memory for all shards of a process; past it callers hear `overloaded`. */
@@ -67,10 +91,6 @@ export const restartWindowMs = 60_000;
 export const backoffMinMs = 100;
 /** How long it is left alone at most: callers wait no longer than that. */
 export const backoffMaxMs = 30_000;
-/** Commands that are kept for an actor that is held back, before `mailbox_full`: all of them are in memory. */
-export const deferredCommandsMax = 1000;
-/** Bytes of them: one event lets all of them go. */
-export const deferredBytesMax = 512 * 1024;
 
 // — Snapshots —
 
@@ -166,6 +186,8 @@ export const workMessageBytesMax = 512 * 1024;
 export const offerRetryMs = 30_000;
 /** A task of priority p waits as one of p − 1 that became ready this much later: nothing starves. */
 export const priorityAgeingMs = 10_000;
+/** The n-th waiting task of a family waits as a lone one that became ready n times this later: a hundred a second before it yields to others. */
+export const sameFamilySpacingMs = 10;
 /** Silence after which a worker counts as lost. */
 export const workerSilenceMs = 6000;
 /** Between looks at who is silent. */

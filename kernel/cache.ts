@@ -3,12 +3,14 @@ import type { Shard } from './brand.ts';
 import { kidsOfBody, openEvent } from './codec.ts';
 import { AstraError } from './errors.ts';
 import type { StoredEvent } from './event.ts';
+import type { Load } from './inbox.ts';
 import { Live, stampedOf } from './live.ts';
 import type { ActorRange, Log, SubjectKey } from './log.ts';
+import { Mailboxes } from './mailboxes.ts';
 import type { Registry } from './registry.ts';
 import { restore, snapshotVersion } from './snapshot.ts';
 import { kidsOfState } from './state-codec.ts';
-import { type SupervisionState, supervisionType } from './supervision.ts';
+import { supervisionType } from './supervision.ts';
 
 /** Keys of subjects, as far as this process has met them; the oldest leave first. */
 const keysMax = 10_000;
@@ -28,27 +30,22 @@ export class ActorCache {
   /** By name: heads that are being loaded. */
   readonly #loading = new Map<string, Promise<void>>();
 
-  /** `loaded` is told of every head that came from the log and exists. */
+  /** What is kept for actors that are not decided at once. */
+  readonly mailboxes: Mailboxes;
+
+  /** `loaded` is told of every head that came from the log and exists; mailboxes count to `load`. */
   constructor(
     shard: Shard,
     log: Pick<Log, 'readActors' | 'keysById' | 'subjectKeys'>,
     registry: Registry,
     loaded: (head: Live) => void = () => {},
+    load?: Load,
   ) {
+    this.mailboxes = new Mailboxes(load);
     this.#shard = shard;
     this.#log = log;
     this.#registry = registry;
     this.#loaded = loaded;
-  }
-
-  /** Those whose supervision holds them back, by name, with who watches over them. */
-  readonly held = new Map<string, Live>();
-
-  /** Notes whether a supervision, as it is now, holds its actor back. */
-  supervise(live: Live): void {
-    const { of, status } = live.state as SupervisionState;
-    if (status === 'running') this.held.delete(addressKey(of));
-    else this.held.set(addressKey(of), live);
   }
 
   get size(): number {
@@ -133,7 +130,7 @@ export class ActorCache {
     for (const snapshot of snapshots) {
       const live = byKey.get(this.#keyOf(snapshot.org, snapshot.actorType, snapshot.actorKey)) as Live;
       if (!restore(live, snapshot, this.key)) anew.add(live);
-      else if (live.behavior.type === supervisionType) this.supervise(live);
+      else if (live.behavior.type === supervisionType) this.mailboxes.note(live);
     }
     const whole = fresh.filter((live) => !anew.has(live));
     for (const live of whole) {
@@ -145,7 +142,10 @@ export class ActorCache {
         if (!anew.has(byKey.get(this.#keyOf(stored.org, stored.actorType, stored.actorKey)) as Live)) this.fold(stored);
     } catch (error) {
       // Nobody decides on what is folded in part.
-      for (const live of whole) this.#heads.delete(live.name);
+      for (const live of whole) {
+        this.#heads.delete(live.name);
+        this.mailboxes.forget(live);
+      }
       throw error;
     }
     for (const live of whole) if (live.exists) this.#loaded(live);
@@ -170,7 +170,7 @@ export class ActorCache {
       );
     if (record.kid !== undefined && this.#keys.has(record.kid)) actor.addKid(record.kid);
     actor.fold({ ...stampedOf(record), actor: actor.address });
-    if (actor.behavior.type === supervisionType) this.supervise(actor);
+    if (actor.behavior.type === supervisionType) this.mailboxes.note(actor);
     return actor;
   }
 

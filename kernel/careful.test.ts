@@ -100,6 +100,27 @@ describe('a command that kills the process', () => {
     });
   });
 
+  it('is parked when it waits in a mailbox, and what waits behind it is decided once', async () => {
+    const [a] = together();
+    await boxes({ [a]: 'good' });
+    const answers: Promise<Reply>[] = [];
+    for (let i = 0; i < 700; i++) answers.push(world.ask('add', a));
+    const killer = world.ask('kill', a);
+    for (let i = 0; i < 100; i++) answers.push(world.ask('add', a));
+    let answered = false;
+    void Promise.all([killer, ...answers]).then(() => {
+      answered = true;
+    });
+    // It comes nearer with every life, by what is run with care.
+    await survive(() => answered);
+    expect(await killer).toMatchObject({ ok: false, problem: { code: 'killed_process' } });
+    const deferred = world.events().filter(({ type }) => type === 'CommandsDeferred');
+    expect(deferred.filter(({ data }) => JSON.stringify(data).includes('"kill"'))).toHaveLength(1);
+    for (const answer of answers) expect(await answer).toMatchObject({ ok: true });
+    expect(versions(a)).toEqual(upTo(801));
+    expect(parked()).toHaveLength(1);
+  });
+
   it('is parked alone of its batch', async () => {
     const [a, b] = together();
     await boxes({ [b]: 'good' });

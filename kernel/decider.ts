@@ -8,8 +8,9 @@ import type { Clock } from './clock.ts';
 import { encodeBody, type Sealer } from './codec.ts';
 import { contained, PoisonedInput } from './contained.ts';
 import { DecisionContext, pinnedId } from './decide-context.ts';
+import { type Answerer, Deferring, type Excess, type Message, type Standing } from './deferring.ts';
 import { checkEffects, effectEnvelope } from './effect-envelope.ts';
-import type { Envelope, Reply } from './envelope.ts';
+import type { Envelope } from './envelope.ts';
 import type { Problem } from './errors.ts';
 import type { RecordedEffect } from './event.ts';
 import { type Failed, failedBy, failedChild, failureOf, watch } from './failing.ts';
@@ -19,7 +20,8 @@ import { deadLetterType, type Parked, parking } from './parking.ts';
 import type { Random } from './random.ts';
 import { RecentCommands } from './recent-commands.ts';
 import type { Registry } from './registry.ts';
-import { deferral, heldBack, mailboxFull, type SupervisionState, supervisionType } from './supervision.ts';
+import { sealerOf } from './sealing.ts';
+import { supervisionType } from './supervision.ts';
 import type { TimerWheel } from './timers.ts';
 import { Touched } from './touched.ts';
 import { emptyUnit, type Marks, type Source, type Unit } from './unit.ts';
@@ -49,13 +51,6 @@ export interface DeciderParts {
   readonly onSuspended: (of: Address, supervision: string) => void;
 }
 
-type Answerer = (reply: Reply) => void;
-
-interface Message {
-  readonly envelope: Envelope;
-  readonly answer: Answerer | undefined;
-}
-
 /**
  * Decides the inputs of one shard, strictly in order, against its state in memory (docs/architecture.md, "A command's
  * way"). What an input causes within the shard runs at once, in the same unit, breadth first.
@@ -72,11 +67,18 @@ export class Decider {
   #sentShared = true;
   #gotShared = true;
   readonly #touched: Touched;
+  readonly #deferring: Deferring;
 
   constructor(parts: DeciderParts, marks: Marks) {
     this.#parts = parts;
     this.#recent = new RecentCommands(parts.shard);
     this.#touched = new Touched(parts);
+    this.#deferring = new Deferring({
+      ...parts,
+      tell: (...of) => this.tell(...of),
+      park: (unit, what, problem) => this.park(unit, what, problem),
+      answerer,
+    });
     this.#seq = marks.seq;
     this.#at = marks.at;
     this.#lane = marks.lane;
@@ -124,8 +126,8 @@ export class Decider {
   }
 
   /** Decides one command and all it causes here. Replies go to `answer`, or by default to the envelope's subject. */
-  async decide(unit: Unit, envelope: Envelope, answer?: Answerer): Promise<void> {
-    const queue: Message[] = [{ envelope, answer: answer ?? this.#answerer(unit, envelope) }];
+  async decide(unit: Unit, envelope: Envelope, answer?: Answerer, standing?: Standing): Promise<void> {
+    const queue: Message[] = [{ envelope, answer: answer ?? answerer(unit, envelope), standing }];
     for (let i = 0; i < queue.length; i++) {
       const ready = this.#one(unit, queue[i] as Message, queue);
       if (ready) await ready;
@@ -133,9 +135,15 @@ export class Decider {
     this.#touched.settle(unit);
   }
 
-  #answerer(unit: Unit, envelope: Envelope): Answerer | undefined {
-    const { replyTo } = envelope;
-    return replyTo === undefined ? undefined : (reply) => unit.answers.push({ replyTo, reply });
+  /** Has who keeps a mailbox decide about it. */
+  tell(keeper: Live, unit: Unit, envelope: Envelope): void | Promise<void> {
+    return this.#decideNow(keeper, unit, { envelope, answer: undefined }, []);
+  }
+
+  /** Puts these into their actors' mailboxes. Those that are to be decided now are decided. */
+  async defer(unit: Unit, run: readonly Excess[]): Promise<void> {
+    for (const { command, standing } of await this.#deferring.keepAll(unit, run))
+      await this.decide(unit, command, undefined, standing);
   }
 
   /** One message. Returns a promise only when something has to be fetched first. */
@@ -178,9 +186,19 @@ export class Decider {
     }
     const failed = failedChild(live, envelope);
     if (failed) return live.exists ? this.#fail(undefined, unit, failed) : undefined;
+    const { standing } = message;
+    if (this.#parts.cache.mailboxes.areOpen && standing !== 'actor exceeds' && standing !== 'org exceeds')
+      return this.#decideNow(live, unit, message, queue);
+    const kept = this.#deferring.keep(live, unit, message, queue, this.#now());
+    if (kept === false) return this.#decideNow(live, unit, message, queue);
+    // The actor may have left memory meanwhile.
+    if (kept !== true)
+      return kept.then((is) => (is ? undefined : this.#one(unit, { ...message, standing: 'released' }, queue)));
+  }
+
+  #decideNow(live: Live, unit: Unit, message: Message, queue: Message[]): void | Promise<void> {
+    const { envelope, answer } = message;
     const now = this.#now();
-    const holder = this.#parts.cache.held.get(live.name);
-    if (holder) return this.#hold(holder, unit, message, queue, now);
     let decision: Decision<Fact>;
     try {
       decision = live.behavior.decide(
@@ -216,31 +234,12 @@ export class Decider {
         });
         return;
       case 'events': {
-        const subjectKey = this.#sealer(live, envelope);
+        const subjectKey = sealerOf(live, envelope, this.#parts);
         if (subjectKey instanceof Promise)
           return subjectKey.then((sealer) => this.#apply(live, unit, message, queue, decision, now, sealer, position));
         return this.#apply(live, unit, message, queue, decision, now, subjectKey, position);
       }
     }
-  }
-
-  /** Who seals what this decision records: the key of the command's subject (what it brings is theirs), or of the actor's. */
-  #sealer(live: Live, envelope: Envelope): Sealer | undefined | Promise<Sealer> {
-    const subject = envelope.subject ?? live.subject;
-    if (subject === undefined) return undefined;
-    const { cache, random } = this.#parts;
-    const { org } = live.address;
-    const nonce = (): Uint8Array => random.bytes(12);
-    const known = cache.subjectKey(org, subject);
-    // What the actor says itself goes out under its own subject: that key is needed too.
-    const own = live.subject ?? subject;
-    if (known && cache.subjectKey(org, own)) return { key: known, nonce };
-    // It stays in memory while the keys are fetched.
-    cache.touch(live, this.#parts.clock.monotonicMs());
-    return Promise.all([cache.learnSubject(org, subject), cache.learnSubject(org, own)]).then(([key]) => ({
-      key,
-      nonce,
-    }));
   }
 
   #apply(
@@ -390,7 +389,11 @@ export class Decider {
     if (to === undefined) throw new Error(`${live.behavior.type} sends to unknown actor type ${effect.to.type}`);
     const envelope = effectEnvelope(live, message.envelope, effect, position, index);
     if (to === shard && queue.length < cascadeMessagesMax && unit.bytes < cascadeBytesMax) {
-      queue.push({ envelope, answer: effect.delegate ? message.answer : undefined });
+      queue.push(
+        effect.delegate
+          ? { envelope, answer: message.answer, standing: message.standing === 'batch' ? 'batch' : undefined }
+          : { envelope, answer: undefined },
+      );
       return effect.delegate === true;
     }
     if (this.#sentShared) {
@@ -426,18 +429,14 @@ export class Decider {
     await this.decide(unit, await failureOf(this.#parts, failed));
   }
 
-  /** Its actor is held back: who waits is told so, and what nobody waits for is kept for later. */
-  #hold(holder: Live, unit: Unit, message: Message, queue: Message[], now: Micros): void | Promise<void> {
-    const state = holder.state as SupervisionState;
-    if (message.answer) return message.answer({ ok: false, problem: heldBack(state, holder.address, now) });
-    const envelope = deferral(state, holder.address, message.envelope);
-    if (!envelope) return this.park(unit, message.envelope, mailboxFull(state));
-    return this.#decideOn(holder, unit, { envelope, answer: undefined }, queue);
-  }
-
   /** Kernel time; never before the last event of the shard. */
   #now(): Micros {
     this.#at = Math.max(this.#at, this.#parts.clock.now());
     return micros(this.#at);
   }
+}
+
+/** Answers to the envelope's subject, with the unit's commit. */
+function answerer(unit: Unit, { replyTo }: Envelope): Answerer | undefined {
+  return replyTo === undefined ? undefined : (reply) => unit.answers.push({ replyTo, reply });
 }

@@ -76,12 +76,12 @@ export async function failureOf(
   };
 }
 
-/** A supervision has another state: its actor is held back from here on, or no more. */
+/** A supervision has another state: what its actor is kept back from, if anything, is another thing from here on. */
 export function watch(
   live: Live,
   { type }: Fact,
   { cache, onSuspended }: { cache: ActorCache; onSuspended: (of: Address, supervision: string) => void },
 ): void {
-  cache.supervise(live);
+  cache.mailboxes.note(live);
   if (type === 'ActorSuspended') onSuspended((live.state as SupervisionState).of, live.address.id);
 }

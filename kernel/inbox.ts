@@ -17,6 +17,7 @@ export class Inbox<T> {
   #head = 0;
   #commands = 0;
   #bytes = 0;
+  #arrived = 0;
   #held: (() => void)[] = [];
 
   constructor(commandsOf: (message: T) => number, bytesOf: (message: T) => number, load: Load) {
@@ -37,6 +38,11 @@ export class Inbox<T> {
     return this.#bytes;
   }
 
+  /** How many messages have ever come. */
+  get arrived(): number {
+    return this.#arrived;
+  }
+
   /** Whether a part of one of its bounds is reached. */
   #reaches(part: number): boolean {
     return (
@@ -49,6 +55,7 @@ export class Inbox<T> {
   /** The promise holds the reader back until there is room again. */
   push(message: T): void | Promise<void> {
     this.#messages.push(message);
+    this.#arrived++;
     this.#commands += this.#commandsOf(message);
     this.#weigh(this.#bytesOf(message));
     if (this.#reaches(1)) return new Promise((resolve) => this.#held.push(resolve));

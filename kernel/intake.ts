@@ -3,6 +3,7 @@ import type { Bus, ChannelMessage, LaneMessage, Subscription } from './bus.ts';
 import { type ReadEnvelope, readEnvelope } from './codec.ts';
 import { Inbox, type Load } from './inbox.ts';
 import type { LanePosition } from './log.ts';
+import type { Mailboxes } from './mailboxes.ts';
 import { admitted, type WaitingMessage } from './refusal.ts';
 
 /** An effect from another shard. */
@@ -19,6 +20,8 @@ export interface IntakeParts {
   /** Set while it is not known whether the bus still is the one that was read: nothing is taken from it until then. */
   readonly gate: () => Promise<void> | undefined;
   readonly load: Load;
+  /** What of the shard waits in mailboxes. */
+  readonly mailboxes: () => Mailboxes;
   /** There is something to decide. */
   readonly arrived: () => void;
 }
@@ -75,7 +78,7 @@ export class Intake {
     else await stopAll(opened);
   }
 
-  readonly #admit = (message: LaneMessage): WaitingMessage => admitted(message, this.lane, this.#parts.load);
+  readonly #admit = (message: LaneMessage): WaitingMessage => admitted(message, this.lane, this.#parts.mailboxes());
 
   #take<M, T>(opening: number, inbox: Inbox<T>, message: M, admit: (message: M) => T): void | Promise<void> {
     if (opening !== this.#opening) return;

@@ -9,6 +9,10 @@ import { type Source, sourceName } from './unit.ts';
 export class Poisoned {
   readonly #inputs = new Map<string, { readonly problem: Problem; readonly treatment: 'park' | 'give up' }>();
 
+  get isEmpty(): boolean {
+    return this.#inputs.size === 0;
+  }
+
   /** Notes that an input failed, or one entry of a batch; what had failed before is given up. */
   add(source: Source, entry: number | undefined, problem: Problem): 'park' | 'give up' {
     const name = nameOf(source, entry);

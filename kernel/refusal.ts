@@ -1,8 +1,12 @@
-import { inboxBytesMax, mailboxCommandsMax, overloadRetryMs, processInboxBytesMax } from './bounds.ts';
+import type { Address } from './address.ts';
+import { inboxBytesMax, mailboxCommandsMax } from './bounds.ts';
 import type { LaneMessage } from './bus.ts';
 import type { Envelope } from './envelope.ts';
 import type { Problem } from './errors.ts';
-import type { Inbox, Load } from './inbox.ts';
+import type { Inbox } from './inbox.ts';
+import { mailboxFull, shardFull } from './mailbox.ts';
+import type { Mailboxes } from './mailboxes.ts';
+import { loneOf } from './shares.ts';
 import type { Answer } from './unit.ts';
 
 /** A message of a lane that waits to be decided; of one that is refused for want of room, only the answer does. */
@@ -15,43 +19,37 @@ export interface WaitingMessage extends LaneMessage {
  * commit lets out like all others. Only where somebody waits for the answer, and comes again: what nobody waits for, and the
  * batches of workers, whose reports end load, are held back on the bus instead.
  */
-export function admitted(message: LaneMessage, waiting: Inbox<WaitingMessage>, load: Load): WaitingMessage {
-  const entry = message.entries.length === 1 && message.replyTo === undefined ? message.entries[0] : undefined;
-  if (!entry?.ok || entry.envelope.replyTo === undefined) return message;
-  const problem = shortage(entry.envelope, message.bytes, waiting, load);
+export function admitted(message: LaneMessage, waiting: Inbox<WaitingMessage>, mailboxes: Mailboxes): WaitingMessage {
+  const envelope = loneOf(message);
+  if (envelope?.replyTo === undefined) return message;
+  const problem = shortage(envelope, message.bytes, waiting, mailboxes);
   if (!problem) return message;
   const { position } = message;
-  return {
-    position,
-    entries: [],
-    bytes: 0,
-    refused: { replyTo: entry.envelope.replyTo, reply: { ok: false, problem } },
-  };
+  return { position, entries: [], bytes: 0, refused: { replyTo: envelope.replyTo, reply: { ok: false, problem } } };
 }
 
-function shortage({ to }: Envelope, bytes: number, waiting: Inbox<WaitingMessage>, load: Load): Problem | undefined {
-  if (waiting.commands >= mailboxCommandsMax) {
-    let same = 0;
-    for (const { entries } of waiting.ahead(Number.POSITIVE_INFINITY))
-      for (const entry of entries) if (entry.ok && isSame(entry.envelope, to)) same++;
-    if (same >= mailboxCommandsMax)
-      return {
-        kind: 'overloaded',
-        code: 'mailbox_full',
-        detail: `expected at most ${mailboxCommandsMax} commands that wait for ${to.type} ${to.id}`,
-        retryAfterMs: overloadRetryMs,
-      };
-  }
+function shortage(
+  { to }: Envelope,
+  bytes: number,
+  waiting: Inbox<WaitingMessage>,
+  mailboxes: Mailboxes,
+): Problem | undefined {
+  const kept = mailboxes.waitingFor(to);
+  if (waiting.commands + kept >= mailboxCommandsMax && waitsFor(to, mailboxCommandsMax - kept, waiting))
+    return mailboxFull(to);
   // What is alone is taken, however large it is.
-  if (waiting.bytes === 0) return undefined;
-  if (waiting.bytes + bytes <= inboxBytesMax && load.bytes + bytes <= processInboxBytesMax) return undefined;
-  return {
-    kind: 'overloaded',
-    code: 'overloaded',
-    detail: `too many bytes of commands wait to be decided: expected at most ${inboxBytesMax} of a shard, and ${processInboxBytesMax} of a process`,
-    retryAfterMs: overloadRetryMs,
-  };
+  if (waiting.bytes === 0 || (waiting.bytes + bytes <= inboxBytesMax && mailboxes.hasRoom(bytes))) return undefined;
+  return shardFull;
 }
 
-const isSame = ({ to }: Envelope, other: Envelope['to']): boolean =>
+/** Whether so many commands for an actor wait. */
+function waitsFor(to: Address, most: number, waiting: Inbox<WaitingMessage>): boolean {
+  let same = 0;
+  if (same >= most) return true;
+  for (const { entries } of waiting.ahead(Number.POSITIVE_INFINITY))
+    for (const entry of entries) if (entry.ok && isSame(entry.envelope, to) && ++same >= most) return true;
+  return false;
+}
+
+const isSame = ({ to }: Envelope, other: Address): boolean =>
   to.id === other.id && to.type === other.type && to.org === other.org;

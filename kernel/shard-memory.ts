@@ -5,11 +5,14 @@ import type { Seq, Shard } from './brand.ts';
 import { ActorCache } from './cache.ts';
 import { Decider } from './decider.ts';
 import { EventFeed } from './event-feed.ts';
+import { supervisorOf } from './failing.ts';
 import type { Kit } from './kit.ts';
 import type { Live } from './live.ts';
 import { offerOf } from './offer.ts';
 import { recover } from './recovery.ts';
+import type { Window } from './shard-inputs.ts';
 import { type Owned, ShardSnapshots } from './snapshots.ts';
+import { supervisionType } from './supervision.ts';
 import type { Marks, Offer } from './unit.ts';
 import { register, unregister } from './wants.ts';
 
@@ -40,7 +43,7 @@ export class ShardMemory {
   constructor(parts: ShardMemoryParts, committed: Marks, published: Seq) {
     this.#parts = parts;
     const { shard, kit } = parts;
-    this.cache = new ActorCache(shard, kit.log, kit.registry);
+    this.cache = new ActorCache(shard, kit.log, kit.registry, undefined, kit.load);
     this.#snapshots = this.#newSnapshots();
     this.decider = this.#newDecider(committed);
     this.feed = this.#newFeed(committed, published);
@@ -51,9 +54,11 @@ export class ShardMemory {
     const { shard, kit } = this.#parts;
     const { log, registry, clock } = kit;
     this.#snapshots.close();
-    const cache = new ActorCache(shard, log, registry, (head) => {
+    this.cache.mailboxes.clear();
+    const loaded = (head: Live): void => {
       if (this.#isRegistered && this.cache === cache) this.#registerAll(head);
-    });
+    };
+    const cache = new ActorCache(shard, log, registry, loaded, kit.load);
     this.cache = cache;
     this.#snapshots = this.#newSnapshots();
     this.decider = this.#newDecider(committed);
@@ -86,11 +91,17 @@ export class ShardMemory {
     }
   }
 
-  /** Loads the cold ones of these actors in one round trip. What fails here fails again, and alone, when its turn comes. */
-  prefetch(addresses: Iterable<Address>): void | Promise<void> {
+  /** Loads the cold ones of these actors, and of who keeps what is deferred, in one round trip. What fails here fails again, and alone, when its turn comes. */
+  prefetch({ ahead, deferred }: Window): void | Promise<void> {
     const { shard, kit } = this.#parts;
     const cold: Address[] = [];
-    for (const to of addresses)
+    const prefix = kit.registry.ids(supervisionType)?.prefix;
+    if (prefix !== undefined)
+      for (const of of deferred) {
+        const keeper = supervisorOf(of, shard, prefix);
+        if (!this.cache.find(keeper)) cold.push(keeper);
+      }
+    for (const to of ahead)
       try {
         if (!this.cache.find(to) && kit.registry.shardOf(to, kit.shards) === shard) cold.push(to);
       } catch {
@@ -108,6 +119,7 @@ export class ShardMemory {
   unregister(): void {
     const { wheel, board } = this.#parts.kit;
     this.#isRegistered = false;
+    this.cache.mailboxes.clear();
     for (const head of this.cache.heads()) unregister(head, wheel, board);
   }
 

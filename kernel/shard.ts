@@ -45,7 +45,6 @@ export class ShardRuntime {
   readonly #poisoned = new Poisoned();
   readonly careful: Careful;
   #state: 'recovering' | 'running' | 'resetting' | 'stopped' = 'recovering';
-  /** A turn is under way. */
   #turning = false;
   /** It is to be given back: nothing is opened again, and nothing more is decided. */
   #ending = false;
@@ -61,8 +60,9 @@ export class ShardRuntime {
     this.epoch = row.epoch;
     this.committed = committedOf(row);
     this.#kit = kit;
-    this.#intake = new Intake({ ...kit, shard: row.shard, arrived: () => this.#turn() });
-    this.#inputs = new ShardInputs(this.#intake);
+    const mailboxes = () => this.#memory.cache.mailboxes;
+    this.#intake = new Intake({ ...kit, shard: row.shard, mailboxes, arrived: () => this.#turn() });
+    this.#inputs = new ShardInputs(this.#intake, mailboxes, kit.clock);
     this.outgoing = new Outgoing(row.shard, kit.bus, kit.log, kit.clock);
     const fire = (live: Live, timer: Timer): void => this.#fire(live, timer);
     const failed = (error: unknown): void => this.#failed(error);
@@ -75,7 +75,6 @@ export class ShardRuntime {
     return this.#state === 'stopped';
   }
 
-  /** What publishes its commits on EVT. */
   get feed(): EventFeed {
     return this.#memory.feed;
   }
@@ -238,10 +237,10 @@ export class ShardRuntime {
   async #turns(): Promise<void> {
     try {
       while (this.#goesOn) {
-        const loading = this.#memory.prefetch(this.#inputs.ahead(turnInputsMax));
+        const loading = this.#memory.prefetch(this.#inputs.window(turnInputsMax));
         if (loading) await loading;
-        for (let i = 0; i < turnInputsMax && this.#goesOn; i++) {
-          const input = this.#inputs.next(this.#laneIsHeld) as Input;
+        for (let i = 0; i < turnInputsMax && this.#goesOn && !this.#inputs.isTurnOver; i++) {
+          const input = this.#inputs.next(this.#laneIsHeld, this.careful.on || !this.#poisoned.isEmpty) as Input;
           if (input.kind === 'channel')
             this.#channelSequence.taken = Math.max(this.#channelSequence.taken, input.effect.sequence);
           const source = this.#making.sourceOf(input);
@@ -403,7 +402,8 @@ export class ShardRuntime {
   }
 
   #poison(source: Source, entry: number | undefined, problem: Problem): void {
-    if (this.#poisoned.add(source, entry, problem) === 'give up')
+    if (source.kind !== 'channel' && source.isSeveral) this.#inputs.takeSingly();
+    else if (this.#poisoned.add(source, entry, problem) === 'give up')
       this.#kit.onGivenUp(this.shard, sourceName(source), problem);
   }
 

@@ -9,14 +9,7 @@ import {
   type Supervision,
   send,
 } from './behavior.ts';
-import {
-  backoffMaxMs,
-  backoffMinMs,
-  deferredBytesMax,
-  deferredCommandsMax,
-  restartsMax,
-  restartWindowMs,
-} from './bounds.ts';
+import { backoffMaxMs, backoffMinMs, restartsMax, restartWindowMs } from './bounds.ts';
 import { type Micros, plusMs } from './brand.ts';
 import type { Envelope, Json } from './envelope.ts';
 import type { Problem } from './errors.ts';
@@ -24,25 +17,30 @@ import type { Problem } from './errors.ts';
 /** The type of the actors that watch over one that has failed, on its shard. */
 export const supervisionType = 'supervision';
 
-/** What is kept of a command that nobody waits for, while its actor is held back. */
-export type DeferredCommand = Pick<
-  Envelope,
-  'to' | 'verb' | 'body' | 'id' | 'keyed' | 'fingerprint' | 'subject' | 'principal'
->;
+/** A command that is kept for later, as it came. */
+export interface Deferred {
+  readonly command: Envelope;
+  readonly bytes: number;
+}
+
+/** One of which nobody can tell any more what it was: the key of what is personal in it is gone. */
+interface Unreadable {
+  readonly command: undefined;
+  readonly bytes: number;
+}
 
 export interface SupervisionState {
   readonly of: Address;
-  /** running → waiting (until the timer rings) | suspended (until somebody resumes it) → running */
+  /** running → waiting (until the timer rings) | suspended (until somebody resumes it) → running, through its mailbox first */
   readonly status: 'running' | 'waiting' | 'suspended';
   /** When it failed, as far as the window reached at the last failure. */
   readonly failures: readonly Micros[];
   readonly until: Micros;
   /** How often it was held back: tells one timer from the next. */
   readonly holds: number;
-  readonly deferred: readonly DeferredCommand[];
+  /** Its mailbox, the oldest first: while there is anything in it, whatever comes goes behind. */
+  readonly deferred: (Deferred | Unreadable)[];
   readonly deferredBytes: number;
-  /** What its last event lets go. */
-  readonly released: readonly DeferredCommand[];
 }
 
 export type SupervisionEvent =
@@ -69,7 +67,12 @@ export type SupervisionEvent =
       };
     }
   | { readonly type: 'ActorResumed'; readonly data: { readonly by: string } }
-  | { readonly type: 'CommandDeferred'; readonly data: { readonly command: DeferredCommand; readonly bytes: number } };
+  | {
+      readonly type: 'CommandsDeferred';
+      readonly data: { readonly of: Address; readonly commands: readonly Deferred[] };
+    }
+  /** The oldest of them are decided, in the same commit. */
+  | { readonly type: 'CommandsReleased'; readonly data: { readonly count: number } };
 
 /** The command that tells of a failure, and how the actor that failed is to be treated: nobody but its shard knows its state. */
 export interface Failure extends Partial<Omit<Supervision, 'parent'>> {
@@ -82,25 +85,32 @@ export interface Failure extends Partial<Omit<Supervision, 'parent'>> {
 /** What a parent is told that fails with a child: no behavior hears it, its own supervision does. */
 export const childFailed = 'child_failed';
 
+/** Nothing keeps commands from its actor. */
+export const isOpen = ({ status, deferred }: SupervisionState): boolean =>
+  status === 'running' && deferred.length === 0;
+
 /**
- * Watches over actors whose behavior fails, by the policies that their types say (docs/adr/0016-failures-are-facts.md). Each actor
- * that ever failed has one, which is told in the unit that parks what failed: so windows are counted from the log, and
- * replaying gives the same.
+ * Watches over actors whose behavior fails, by the policies that their types say (docs/adr/0016-failures-are-facts.md),
+ * and keeps the mailboxes of those that are held back or have more than their share (docs/adr/0018-mailboxes-in-the-log.md). Each
+ * actor that ever failed, or had to wait, has one, which is told in the unit that parks or defers: so windows are counted from the
+ * log, and replaying gives the same.
  */
 const supervision: Behavior<SupervisionState, SupervisionEvent> = {
   type: supervisionType,
   ids: { prefix: 'sv', pinned: true },
-  version: 1,
-  events: { ActorFailed: 1, ActorSuspended: 1, ActorResumed: 1, CommandDeferred: 1 },
+  version: 2,
+  events: { ActorFailed: 1, ActorSuspended: 1, ActorResumed: 1, CommandsDeferred: 1, CommandsReleased: 1 },
   decide(state, verb, body, { now, envelope }) {
     if (verb === 'failed') return failed(state, body as unknown as Failure, now);
-    if (!state) return refuse('rejected', 'not_found', 'no actor with this supervision has ever failed');
     if (verb === 'defer') {
-      const { command, bytes } = body as unknown as { command: DeferredCommand; bytes: number };
-      return state.deferred.some((other) => isRepeated(other, command))
+      const data = body as unknown as Extract<SupervisionEvent, { type: 'CommandsDeferred' }>['data'];
+      return data.commands.every(({ command }) => isRepeated(command, state))
         ? accept<SupervisionEvent>([])
-        : accept<SupervisionEvent>([{ type: 'CommandDeferred', data: { command, bytes } }]);
+        : accept<SupervisionEvent>([{ type: 'CommandsDeferred', data }]);
     }
+    if (!state) return refuse('rejected', 'not_found', 'no actor with this supervision has ever failed');
+    if (verb === 'release')
+      return accept<SupervisionEvent>([{ type: 'CommandsReleased', data: body as { readonly count: number } }]);
     if (verb === 'timer')
       return state.status === 'waiting' && (body as { generation?: Json })['generation'] === state.holds
         ? accept<SupervisionEvent>([{ type: 'ActorResumed', data: { by: envelope.principal } }])
@@ -116,10 +126,10 @@ const supervision: Behavior<SupervisionState, SupervisionEvent> = {
   evolve,
   react,
   timers: ({ status, until, holds }) => (status === 'waiting' ? [{ name: 'over', at: until, generation: holds }] : []),
-  idle: ({ status }) => status === 'running',
+  idle: isOpen,
   // Whom it holds back its shard has to know at all times.
-  resident: ({ status }) => status !== 'running',
-  personal: { CommandDeferred: ['command'] },
+  resident: (state) => !isOpen(state),
+  personal: { CommandsDeferred: ['commands'] },
 };
 
 function failed(state: SupervisionState | undefined, failure: Failure, now: Micros): Decision<SupervisionEvent> {
@@ -143,51 +153,63 @@ function evolve(state: SupervisionState | undefined, event: Stamped<SupervisionE
   if (event.type === 'ActorFailed') {
     const { of, windowMs, until } = event.data;
     const failures = [...recent(state?.failures ?? [], event.at, windowMs), event.at];
-    const was = state ?? { of, status: 'running', until: event.at, holds: 0, deferred: [], deferredBytes: 0 };
-    const waits = until === undefined ? null : { status: 'waiting' as const, until, holds: was.holds + 1 };
-    return { ...was, failures, ...waits, released: [] };
+    const waits = until === undefined ? null : { status: 'waiting' as const, until, holds: (state?.holds ?? 0) + 1 };
+    return { ...(state ?? begun(of, event.at)), failures, ...waits };
+  }
+  if (event.type === 'CommandsDeferred') {
+    const { of, commands } = event.data;
+    const was = state ?? begun(of, event.at);
+    let { deferredBytes } = was;
+    // What cannot be opened any more reads as a text; what is personal is alone in its event.
+    for (const one of Array.isArray(commands) ? (commands as typeof was.deferred) : [unreadable]) {
+      was.deferred.push(one);
+      deferredBytes += one.bytes;
+    }
+    return { ...was, deferredBytes };
   }
   const was = state as SupervisionState;
   switch (event.type) {
     case 'ActorSuspended':
       return { ...was, status: 'suspended', holds: was.holds + 1 };
     case 'ActorResumed':
-      return {
-        ...was,
-        status: 'running',
-        failures: was.status === 'suspended' ? [] : was.failures,
-        deferred: [],
-        deferredBytes: 0,
-        released: was.deferred,
-      };
-    case 'CommandDeferred':
-      return {
-        ...was,
-        deferred: [...was.deferred, event.data.command],
-        deferredBytes: was.deferredBytes + event.data.bytes,
-      };
+      return { ...was, status: 'running', failures: was.status === 'suspended' ? [] : was.failures };
+    case 'CommandsReleased': {
+      let { deferredBytes } = was;
+      for (const { bytes } of was.deferred.splice(0, event.data.count)) deferredBytes -= bytes;
+      return { ...was, deferredBytes };
+    }
   }
 }
 
-function react(state: SupervisionState, event: Stamped<SupervisionEvent>): readonly Effect[] {
-  if (event.type === 'ActorSuspended') {
-    const { reason, parentOf, deadLetter } = event.data;
-    return reason === 'escalate' && parentOf ? [send(parentOf, childFailed, { deadLetter })] : [];
-  }
-  if (event.type !== 'ActorResumed') return [];
-  return state.released.map(({ to, verb, body, ...as }) => send(to, verb, body, { as }));
+const unreadable: Unreadable = { command: undefined, bytes: 0 };
+
+const begun = (of: Address, at: Micros): SupervisionState => ({
+  of,
+  status: 'running',
+  failures: [],
+  until: at,
+  holds: 0,
+  deferred: [],
+  deferredBytes: 0,
+});
+
+function react(_state: SupervisionState, event: Stamped<SupervisionEvent>): readonly Effect[] {
+  if (event.type !== 'ActorSuspended') return [];
+  const { reason, parentOf, deadLetter } = event.data;
+  return reason === 'escalate' && parentOf ? [send(parentOf, childFailed, { deadLetter })] : [];
 }
 
 /** Those that still count. */
 const recent = (failures: readonly Micros[], now: Micros, windowMs: number): readonly Micros[] =>
   failures.filter((at) => plusMs(at, windowMs) > now);
 
-/** What the process asks for again, and has asked for already. */
-const isRepeated = (one: DeferredCommand, other: DeferredCommand): boolean =>
-  other.principal === 'kernel' &&
-  one.principal === 'kernel' &&
-  one.verb === other.verb &&
-  JSON.stringify(one.body) === JSON.stringify(other.body);
+/** What the process asks for itself, and has asked for already. */
+const isRepeated = ({ principal, verb, body }: Envelope, state: SupervisionState | undefined): boolean =>
+  principal === 'kernel' &&
+  state?.deferred.some(
+    ({ command }) =>
+      command?.principal === 'kernel' && command.verb === verb && JSON.stringify(command.body) === JSON.stringify(body),
+  ) === true;
 
 /** Why who waits for an answer gets none of an actor that is held back. */
 export function heldBack({ of, status, until }: SupervisionState, self: Address, now: Micros): Problem {
@@ -204,40 +226,6 @@ export function heldBack({ of, status, until }: SupervisionState, self: Address,
         code: 'actor_suspended',
         detail: `${actor} has failed too often, and is suspended until somebody resumes ${self.id}`,
       };
-}
-
-/** Why a command that nobody waits for cannot be kept. */
-export const mailboxFull = ({ of }: SupervisionState): Problem => ({
-  kind: 'overloaded',
-  code: 'mailbox_full',
-  detail: `expected at most ${deferredCommandsMax} commands or ${deferredBytesMax} bytes that wait for ${of.type} ${of.id}`,
-});
-
-/** The command that keeps another one for later; undefined when there is no room. */
-export function deferral(state: SupervisionState, self: Address, envelope: Envelope): Envelope | undefined {
-  const { to, verb, body, id, keyed, fingerprint, subject, principal, correlationId } = envelope;
-  const command: DeferredCommand = {
-    to,
-    verb,
-    body,
-    id,
-    principal,
-    ...(keyed === undefined ? null : { keyed }),
-    ...(fingerprint === undefined ? null : { fingerprint }),
-    ...(subject === undefined ? null : { subject }),
-  };
-  const bytes = Buffer.byteLength(JSON.stringify(command));
-  if (state.deferred.length >= deferredCommandsMax || state.deferredBytes + bytes > deferredBytesMax) return undefined;
-  return {
-    to: self,
-    verb: 'defer',
-    id: `defer:${id}`,
-    body: { command: command as unknown as Json, bytes },
-    principal: 'kernel',
-    correlationId,
-    hops: 0,
-    ...(subject === undefined ? null : { subject }),
-  };
 }
 
 /** These behaviors, and what watches over them. */

@@ -41,12 +41,12 @@ export const emptyUnit = (source: Source): Unit => ({
   marks: undefined as unknown as Marks,
 });
 
-/** Where a unit came from; its text names the input when it has to be parked. */
+/** Where a unit came from; its text names the input when it has to be parked. What fails as one of several is tried alone first. */
 export type Source =
-  | { readonly kind: 'lane'; readonly position: LanePosition }
+  | { readonly kind: 'lane'; readonly position: LanePosition; readonly isSeveral?: boolean }
   /** `sequence` is its place in stream CHAN; what a shard sends itself has none. */
   | { readonly kind: 'channel'; readonly from: Shard; readonly n: number; readonly sequence?: number }
-  | { readonly kind: 'local'; readonly envelope: Envelope };
+  | { readonly kind: 'local'; readonly envelope: Envelope; readonly isSeveral?: boolean };
 
 export function sourceName(of: Source): string {
   if (of.kind === 'lane') return `lane/${of.position.generation}/${of.position.sequence}`;

@@ -12,7 +12,7 @@ export interface HeldActorView {
   /** What could not be done: the last of it. */
   readonly deadLetterId: string;
   readonly until?: string;
-  /** Commands that are kept for it meanwhile. */
+  /** Commands that came for it meanwhile, and are kept. */
   readonly waiting: number;
   readonly since: string;
   readonly position: string;

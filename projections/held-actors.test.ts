@@ -45,7 +45,7 @@ describe('actors that are held back', () => {
     expect(held()).toMatchObject([{ id: watcher, status: 'waiting', reason: 'backoff', waiting: 0 }]);
     expect(shown()).toEqual(['active', undefined]);
     await tell(failed({ code: 'killed_process' }), about('ActorSuspended', { reason: 'restarts', deadLetter: 'dl_1' }));
-    await tell(about('CommandDeferred', { command: {}, bytes: 2 }));
+    await tell(about('CommandsDeferred', { commands: [{ command: {}, bytes: 2 }] }));
     await tell(failed({ deadLetter: 'dl_2' }));
     const row = { status: 'suspended', reason: 'restarts', deadLetterId: 'dl_2', waiting: 1 };
     expect(held()).toMatchObject([{ id: watcher, actor: { type: 'agent', id }, ...row }]);

@@ -66,8 +66,11 @@ export class HeldActors {
         const stands = { status: 'suspended', reason: event.data.reason, until: undefined } as const;
         return this.#hold({ org, id, shard, seq, createdAt: at, of, code, deadLetter, ...stands }, held);
       }
-      case 'CommandDeferred':
-        if (held) held.waiting++;
+      case 'CommandsDeferred':
+        // What cannot be opened any more reads as a text: what is personal is alone in its event.
+        if (held) held.waiting += Array.isArray(event.data.commands) ? event.data.commands.length : 1;
+        return undefined;
+      case 'CommandsReleased':
         return undefined;
       case 'ActorResumed':
         if (held) this.#table.remove(held);

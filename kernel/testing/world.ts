@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type IdFormat, shardOf } from '../address.ts';
+import { type Address, type IdFormat, shardOf } from '../address.ts';
 import type { Shard } from '../brand.ts';
 import { type Clock, SystemClock } from '../clock.ts';
 import { openEvent } from '../codec.ts';
@@ -204,10 +204,14 @@ export class World {
     };
   }
 
+  homeOf(to: Address): Shard {
+    return registry.shardOf(to, shards) as Shard;
+  }
+
   /** Puts a command on its lane. */
   async send(verb: string, to: string, body: Json = {}, more: Partial<Envelope> = {}): Promise<void> {
     const envelope = this.envelope(verb, to, body, more);
-    await this.bus.sendCommand(registry.shardOf(envelope.to, shards) as Shard, envelope);
+    await this.bus.sendCommand(this.homeOf(envelope.to), envelope);
   }
 
   /** Puts a command on its lane and waits for its answer. */
@@ -216,6 +220,25 @@ export class World {
     await this.send(verb, to, body, { replyTo, ...more });
     await eventually(() => answers.length > 0);
     return answers[0] as Reply;
+  }
+
+  /** The shard of this box waits for an actor that is loaded, until what comes back is called. */
+  occupy(box: string): () => void {
+    const { readActors } = this.log;
+    let arrived = (): void => {};
+    const all = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    this.log.readActors = (...args) => all.then(() => readActors.apply(this.log, args));
+    for (let i = 0; ; i++) {
+      const cold = boxId(`cold${i}`);
+      if (homeOf(cold) !== homeOf(box)) continue;
+      void this.ask('add', cold);
+      return () => {
+        this.log.readActors = readActors;
+        arrived();
+      };
+    }
   }
 
   /** A subject for answers, and what came there. */

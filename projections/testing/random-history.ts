@@ -53,7 +53,7 @@ export async function randomHistory(story: Story, random: Random, steps: number)
         [failed()],
         [failed({ until: story.at + 100_000 })],
         [failed(), about('ActorSuspended', { reason: 'restarts', deadLetter: 'dl' })],
-        [about('CommandDeferred', { command: {}, bytes: 2 })],
+        [about('CommandsDeferred', { commands: [{ command: {}, bytes: 2 }] })],
         [about('ActorResumed', { by: 'key:test' })],
       ]),
     };

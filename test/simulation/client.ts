@@ -16,6 +16,7 @@ import {
 import type { Envelope, Json, Reply } from '../../kernel/envelope.ts';
 import { timeId } from '../../kernel/ids.ts';
 import { epochMs } from './database.ts';
+import { faults } from './faults.ts';
 import { randomPlan } from './plans.ts';
 import { ProcessClock, SimProcess } from './process.ts';
 import type { World } from './world.ts';
@@ -24,6 +25,8 @@ export const org = 'acme';
 
 /** Children of agents in one run. */
 const childrenMax = 4;
+/** So many that of a burst's window there is one that one actor exceeds. */
+const floodMessages = 400;
 
 /** How a request reaches a kernel. */
 type Way =
@@ -51,6 +54,7 @@ export class SimClient {
   readonly #children: string[] = [];
   readonly #goals: string[] = [];
   #counter = 0;
+  #hasFlooded = false;
 
   constructor(world: World) {
     this.#world = world;
@@ -96,6 +100,7 @@ export class SimClient {
     const wishes: readonly (readonly [number, () => unknown])[] = [
       [this.#goals.length < this.#world.goalsMax ? 40 : 0, () => this.#submit(agent)],
       [20, () => this.#message(agent)],
+      [this.#hasFlooded ? 0 : 3, () => this.#flood(agent)],
       [5, () => this.#goalCommand(goal, 'cancel')],
       [10, () => this.#goalCommand(goal, dice.pick(['pause', 'resume', 'resume']))],
       [3, () => this.#goalCommand(goal, dice.pick(['approve', 'reject']))],
@@ -162,6 +167,18 @@ export class SimClient {
     const key = dice.chance(0.5) ? this.#key() : undefined;
     if (dice.chance(0.5)) void this.#ask(key, { way: 'publish', verb: `agent.message.${agent}`, body: input });
     else void this.#ask(key, { way: 'command', make: (context) => messageAgent(agent, input, context) }, true);
+  }
+
+  /** More than one actor may have of a window, and somebody who dies of it now and then. */
+  #flood(agent: string): void {
+    const { dice } = this.process;
+    this.#hasFlooded = true;
+    const messages = Array.from({ length: floodMessages }, () => {
+      const input = { type: 'note', payload: { n: ++this.#counter } };
+      return messageAgent(agent, input, this.#context(undefined));
+    });
+    void this.#world.flood(messages, this.process).catch(() => {});
+    if (dice.chance(0.7)) faults['kernel-crash']?.(this.#world, dice);
   }
 
   #goalCommand(goal: string, verb: 'cancel' | 'pause' | 'resume' | 'approve' | 'reject'): void {
@@ -245,17 +262,20 @@ export class SimClient {
       });
       return;
     }
+    await this.#world.command({ ...what.make(this.#context(key)), replyTo }, this.process, isDirect);
+  }
+
+  #context(key: string | undefined): RequestContext {
     const { dice } = this.process;
     const entropy = (): Buffer => Buffer.from(Array.from({ length: 10 }, () => dice.int(256)));
-    const envelope = what.make({
+    return {
       org,
       principal: 'key:client',
       route: 'simulated',
       now: this.#clock.now(),
       newId: (prefix) => timeId(prefix, Math.floor(this.#clock.now() / 1000), entropy()),
       ...(key === undefined ? {} : { idempotencyKey: key }),
-    });
-    await this.#world.command({ ...envelope, replyTo }, this.process, isDirect);
+    };
   }
 }
 

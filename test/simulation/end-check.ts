@@ -46,6 +46,7 @@ function openOf(world: World): readonly string[] {
     for (const [key, task] of goal.tasks) if (task.isOpen) open.push(`task ${id}.${key} is ${task.status}`);
   }
   for (const message of world.mail.underWay) open.push(`message ${message} has not come`);
+  open.push(...world.mailboxes.open());
   if (world.commits.underWay > 0) open.push(`${world.commits.underWay} effects were not taken`);
   return open;
 }

@@ -1,5 +1,6 @@
 import type { Shard } from '../../kernel/brand.ts';
 import type { CommitPart } from '../../kernel/log.ts';
+import type { MailboxCheck } from './mailbox-check.ts';
 import type { Time } from './time.ts';
 import type { Violate } from './violation.ts';
 
@@ -17,14 +18,16 @@ interface Message {
  */
 export class LaneCheck {
   readonly #time: Time;
+  readonly #mailboxes: MailboxCheck;
   readonly #violate: Violate;
   readonly #lanes = new Map<Shard, Message[]>();
   readonly #answered = new Set<string>();
   #isForgotten = false;
   #disturbedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(time: Time, violate: Violate) {
+  constructor(time: Time, mailboxes: MailboxCheck, violate: Violate) {
     this.#time = time;
+    this.#mailboxes = mailboxes;
     this.#violate = violate;
   }
 
@@ -62,7 +65,8 @@ export class LaneCheck {
     if (!waiting) return;
     for (let next = waiting[0]; next && next.sequence <= lane.sequence; next = waiting[0]) {
       waiting.shift();
-      this.#expect(shard, next);
+      // Of what waits for its actor, the answer comes with another commit.
+      if (!this.#mailboxes.keeps(shard)) this.#expect(shard, next);
     }
   }
 

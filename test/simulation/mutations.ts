@@ -218,6 +218,18 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       }));
     },
   },
+  'deferred-forgotten': {
+    what: 'who recovers a shard forgets what waits in mailboxes',
+    kernel: (options) =>
+      overBehavior(options, 'supervision', (behavior) => ({
+        evolve(state, event) {
+          // What is folded while the log is read was there before; what is decided is of this moment.
+          const isRead = Math.abs(options.clock.now() - event.at) > 0;
+          const isKept = event.type === 'CommandsDeferred' && isRead;
+          return behavior.evolve(state, isKept ? { ...event, data: { ...event.data, commands: [] } } : event);
+        },
+      })),
+  },
   'offers-not-repeated': {
     what: 'an attempt is offered once, whether it arrives or not',
     kernel(options, world) {

@@ -32,6 +32,8 @@ export class Network {
   trouble = 0;
   /** Its storage is gone, and nobody has made the streams anew: nothing can be published. */
   isBare = false;
+  /** What waits on lanes comes to their readers in one piece. */
+  isBunched = false;
   readonly #observer: NetworkObserver;
 
   constructor(bus: MemoryBus, observer: NetworkObserver) {
@@ -143,12 +145,21 @@ export class Network {
     if (name === 'onHeartbeat')
       return (...args: readonly unknown[]) => this.deliver(process, () => void listener(...args));
     // A lane and a channel keep their order: the next one comes when this one is taken.
-    return (...args: readonly unknown[]) =>
-      new Promise<void>((taken) => {
+    const bunch: (readonly unknown[])[] = [];
+    return (...args: readonly unknown[]) => {
+      if (name === 'openLane' && (this.isBunched || bunch.length > 0)) {
+        if (bunch.length === 0)
+          process.time.after(this.#delay(process.dice), () => {
+            for (const each of bunch.splice(0)) process.pass(() => void listener(...each));
+          });
+        return void bunch.push(args);
+      }
+      return new Promise<void>((taken) => {
         process.time.after(this.#delay(process.dice), () =>
           process.pass(() => void Promise.resolve(listener(...args)).then(() => taken())),
         );
       });
+    };
   }
 
   #handled(process: SimProcess, handle: () => unknown): Promise<void> {

@@ -12,6 +12,7 @@ import { SimKernel } from './kernel.ts';
 import { LaneCheck } from './lane-check.ts';
 import { LogCheck } from './log-check.ts';
 import { MailCheck } from './mail-check.ts';
+import { MailboxCheck } from './mailbox-check.ts';
 import type { Mutation } from './mutations.ts';
 import { Network } from './network.ts';
 import type { Probe } from './probe.ts';
@@ -52,6 +53,7 @@ export class World {
   readonly promises: PromiseCheck;
   readonly lanes: LaneCheck;
   readonly mail: MailCheck;
+  readonly mailboxes = new MailboxCheck();
   readonly client: SimClient;
   readonly goalsMax: number;
   readonly tasksMax: number;
@@ -82,7 +84,7 @@ export class World {
     this.commits = new LogCheck(this.shards, registry, this.violate);
     this.story = new StoryCheck(this.violate);
     this.mail = new MailCheck(this.violate);
-    this.lanes = new LaneCheck(this.time, this.violate);
+    this.lanes = new LaneCheck(this.time, this.mailboxes, this.violate);
     this.database = new Database(this.time, this.shards, this.commits);
     this.promises = new PromiseCheck(this.database.log, this.commits, this.story, this.violate);
     this.network = new Network(new MemoryBus(this.database.clock), this.promises);
@@ -100,6 +102,7 @@ export class World {
     this.commits.onEvent = (event, stored) => {
       this.story.hear(event);
       this.mail.hear(event);
+      this.mailboxes.hear(event);
       this.note(
         `commit ${event.shard}:${event.seq} e${event.epoch} ${event.type} ${event.actor.id} ${event.commandId}`,
       );
@@ -236,6 +239,21 @@ export class World {
     await this.#put(shard, from, isDirect ? envelope.replyTo : undefined, () =>
       this.network.bus.sendEntries(shard, [{ ok: true, envelope }]),
     );
+  }
+
+  /** Puts many on one lane at once, as they come from a socket; nobody waits for them. */
+  async flood(envelopes: readonly Envelope[], from: SimProcess): Promise<void> {
+    const { network } = this;
+    await network.ask(from, async () => {
+      network.isBunched = true;
+      for (const envelope of envelopes) {
+        const shard = registry.shardOf(envelope.to, this.shards) as Shard;
+        this.#sequence = network.bus.sendEntries(shard, [{ ok: true, envelope }]);
+      }
+      this.time.after(1, () => {
+        network.isBunched = false;
+      });
+    });
   }
 
   /** Puts what a worker says on a lane. */
