@@ -1,69 +1,31 @@
 import type { Work, WorkRoute } from './behavior.ts';
-import { offersMin, offersPerFreeSlot, priorityAgeingMs } from './bounds.ts';
+import { offersMin, offersPerFreeSlot } from './bounds.ts';
 import type { Live } from './live.ts';
+import { ReadyQueue, type ReadyWork } from './ready-queue.ts';
 
 /**
  * The dispatcher of a kernel process: which of the ready tasks of all its shards are offered to workers now.
  *
- * Each route (org, pool, type) has a queue per priority, first come first served. Between priorities the one with the
- * least `since + priority × ageing` goes first: a task of priority p waits as one of p − 1 that became ready one ageing
- * later, so nothing starves and no timer re-sorts anything. Routes of a pool share its credit, and take turns.
+ * Each route (org, pool, type) has its ready tasks in order (`kernel/ready-queue.ts`): by priority with ageing, and fairly between
+ * families, so that a goal of ten thousand tasks does not keep those of others waiting. Routes of a pool share its credit: the
+ * first of all goes first, whatever its type. Pools are an org's own, and so is their credit.
  *
  * Credit keeps WORK short: a pool may have `offersPerFreeSlot` × its free slots × this process's share of the shards
  * outstanding, and at least `offersMin`; a route that no live worker serves has `offersMin` of its own, so that it never blocks the others.
  */
-const priorities = 10;
-
-type ReadyWork = Extract<Work, { phase: 'ready' }>;
-
-interface Waiting {
-  readonly live: Live;
-  readonly work: ReadyWork;
-}
-
-/** First in, first out, with entries that were taken back skipped. */
-class Queue {
-  #items: (Waiting | undefined)[] = [];
-  #head = 0;
-
-  push(item: Waiting): void {
-    this.#items.push(item);
-  }
-
-  /** The oldest that still waits. */
-  peek(waits: (item: Waiting) => boolean): Waiting | undefined {
-    for (; this.#head < this.#items.length; this.#head++) {
-      const item = this.#items[this.#head];
-      if (item && waits(item)) return item;
-      this.#items[this.#head] = undefined;
-    }
-    this.#items = [];
-    this.#head = 0;
-    return undefined;
-  }
-
-  shift(): void {
-    this.#items[this.#head++] = undefined;
-    if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    }
-  }
-}
-
 interface Route {
   readonly org: string;
   readonly pool: string;
   readonly type: string;
-  readonly queues: readonly Queue[];
-  waiting: number;
+  readonly queue: ReadyQueue;
   /** Offers asked for or outstanding: not yet claimed, declined or ended. */
   outstanding: number;
 }
 
 interface Pool {
+  readonly org: string;
+  readonly name: string;
   readonly routes: Route[];
-  turn: number;
 }
 
 /** What the dispatcher knows of workers. */
@@ -98,8 +60,8 @@ export class Dispatcher {
 
   /** Ready tasks that wait, by route; for metrics. */
   *depths(): Generator<{ org: string; pool: string; type: string; waiting: number; outstanding: number }> {
-    for (const { org, pool, type, waiting, outstanding } of this.#routes.values())
-      yield { org, pool, type, waiting, outstanding };
+    for (const { org, pool, type, queue, outstanding } of this.#routes.values())
+      yield { org, pool, type, waiting: queue.waiting, outstanding };
   }
 
   changed(live: Live, before: Work | undefined, after: Work | undefined): void {
@@ -109,7 +71,7 @@ export class Dispatcher {
       asked.outstanding--;
     } else if (this.#refused.delete(live)) {
       // It waits in no queue.
-    } else if (before?.phase === 'ready') this.#route(live, before.route).waiting--;
+    } else if (before?.phase === 'ready') this.#route(live, before.route).queue.forget(live);
     if (before?.phase === 'offered') this.#route(live, before.route).outstanding--;
     if (after?.phase === 'offered') this.#route(live, after.route).outstanding++;
     if (after?.phase === 'ready') this.#wait(live, after);
@@ -122,57 +84,27 @@ export class Dispatcher {
     this.#pumping = true;
     queueMicrotask(() => {
       this.#pumping = false;
-      for (const [name, pool] of this.#pools) this.#pumpPool(name, pool);
+      for (const pool of this.#pools.values()) this.#pumpPool(pool);
     });
   }
 
-  #pumpPool(_name: string, pool: Pool): void {
-    const first = pool.routes[0];
-    if (!first || pool.routes.every((route) => route.waiting === 0)) return;
-    const { org, pool: name } = first;
+  #pumpPool({ org, name, routes }: Pool): void {
+    if (routes.every(({ queue }) => queue.waiting === 0)) return;
     const { capacity, share, offer } = this.#parts;
-    const served = pool.routes.map((route) => capacity.serves(org, name, route.type));
+    const served = new Set(routes.filter(({ type }) => capacity.serves(org, name, type)));
     let outstanding = 0;
-    for (let i = 0; i < pool.routes.length; i++) if (served[i]) outstanding += (pool.routes[i] as Route).outstanding;
+    for (const route of served) outstanding += route.outstanding;
     const wanted = Math.ceil(offersPerFreeSlot * capacity.free(org, name) * share());
     let credit = Math.max(offersMin, wanted) - outstanding;
-    let idle = 0;
-    while (idle < pool.routes.length) {
-      const index = pool.turn++ % pool.routes.length;
-      const route = pool.routes[index] as Route;
-      const room = served[index] ? credit > 0 : route.outstanding < offersMin;
-      const next = room && route.waiting > 0 ? this.#next(route) : undefined;
-      if (!next) {
-        idle++;
-        continue;
-      }
-      idle = 0;
-      route.waiting--;
+    for (;;) {
+      const route = firstOf(routes, (one) => (served.has(one) ? credit > 0 : one.outstanding < offersMin));
+      if (!route) return;
+      const next = route.queue.take();
       route.outstanding++;
-      if (served[index]) credit--;
+      if (served.has(route)) credit--;
       this.#asked.set(next, route);
       if (!offer(next, () => this.#decided(next))) this.#decided(next);
     }
-  }
-
-  /** Takes the most urgent one of a route. */
-  #next(route: Route): Live | undefined {
-    let best: Queue | undefined;
-    let bestScore = Number.POSITIVE_INFINITY;
-    let live: Live | undefined;
-    for (let priority = 0; priority < priorities; priority++) {
-      const queue = route.queues[priority] as Queue;
-      const head = queue.peek(({ live, work }) => live.work === work && !this.#asked.has(live));
-      if (!head) continue;
-      const score = head.work.since + priority * priorityAgeingMs * 1000;
-      if (score < bestScore) {
-        bestScore = score;
-        best = queue;
-        live = head.live;
-      }
-    }
-    best?.shift();
-    return live;
   }
 
   /** It decided; when it is not offered now, it was refused. */
@@ -194,9 +126,7 @@ export class Dispatcher {
   }
 
   #wait(live: Live, work: ReadyWork): void {
-    const route = this.#route(live, work.route);
-    (route.queues[Math.min(Math.max(work.priority, 0), priorities - 1)] as Queue).push({ live, work });
-    route.waiting++;
+    this.#route(live, work.route).queue.push(live, work);
   }
 
   #route(live: Live, of: WorkRoute): Route {
@@ -207,14 +137,29 @@ export class Dispatcher {
     const name = `${org}/${of.pool}/${of.type}`;
     let route = this.#routes.get(name);
     if (!route) {
-      route = { org, ...of, queues: Array.from({ length: priorities }, () => new Queue()), waiting: 0, outstanding: 0 };
+      // Who was asked already is in its place no more, although what it wants is the same.
+      const queue = new ReadyQueue((one, work) => one.work === work && !this.#asked.has(one));
+      route = { org, ...of, queue, outstanding: 0 };
       this.#routes.set(name, route);
       const poolName = `${org}/${of.pool}`;
-      const pool = this.#pools.get(poolName) ?? { routes: [], turn: 0 };
+      const pool = this.#pools.get(poolName) ?? { org, name: of.pool, routes: [] };
       pool.routes.push(route);
       this.#pools.set(poolName, pool);
     }
     this.#lastRoute = route;
     return route;
   }
+}
+
+/** Of the routes with room, the one whose first task goes first. */
+function firstOf(routes: readonly Route[], hasRoom: (route: Route) => boolean): Route | undefined {
+  let first: Route | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (const route of routes) {
+    const rank = hasRoom(route) ? route.queue.peek() : undefined;
+    if (rank === undefined || rank >= least) continue;
+    first = route;
+    least = rank;
+  }
+  return first;
 }

@@ -139,12 +139,14 @@ export const box: Behavior<Box, BoxEvent> = {
 
 interface Nest {
   readonly size: number;
+  /** Of its eggs. */
+  readonly priority: number;
   hatched: number;
   readonly hot: boolean;
 }
 
 type NestEvent =
-  | { readonly type: 'Laid'; readonly data: { readonly eggs: number } }
+  | { readonly type: 'Laid'; readonly data: { readonly eggs: number; readonly priority?: number } }
   | { readonly type: 'Warmed'; readonly data: Record<string, never> }
   | { readonly type: 'Empty'; readonly data: Record<string, never> };
 
@@ -205,10 +207,11 @@ const egg: Behavior<Egg, EggEvent> = {
   },
   work(state, head) {
     const route = { pool: 'default', type: 'egg' };
+    const { priority } = head as Nest;
     if (state.phase === 'created')
-      return (head as Nest).hot ? { phase: 'ready', route, priority: 5, since: state.since as never } : undefined;
+      return (head as Nest).hot ? { phase: 'ready', route, priority, since: state.since as never } : undefined;
     if (state.phase === 'queued')
-      return { phase: 'offered', route, priority: 5, since: state.since as never, attempt: state.attempt, offer: 1 };
+      return { phase: 'offered', route, priority, since: state.since as never, attempt: state.attempt, offer: 1 };
     if (state.phase === 'held')
       return { phase: 'held', route, attempt: state.attempt, worker: state.worker, incarnation: state.incarnation };
     return undefined;
@@ -231,7 +234,8 @@ export const nest: Behavior<Nest, NestEvent> = {
     return refuse('conflict', 'invalid_transition', `a nest does not ${verb}`);
   },
   evolve(state, event) {
-    if (event.type === 'Laid') return { size: event.data.eggs, hatched: 0, hot: false };
+    if (event.type === 'Laid')
+      return { size: event.data.eggs, priority: event.data.priority ?? 5, hatched: 0, hot: false };
     return { ...(state as Nest), hot: event.type === 'Warmed' || (state as Nest).hot };
   },
   react: (state, event) =>
