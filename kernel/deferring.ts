@@ -44,7 +44,7 @@ export interface DeferringParts {
 }
 
 /**
- * Keeps commands for later, in the log of who watches over their actor (docs/adr/0018-mailboxes-in-the-log.md):
+ * Keeps commands for later, in the log of who watches over their actor (docs/adr/0020-mailboxes-in-the-log.md):
  *
  *   open ─(more than its share of a window, or held back)─▶ it has a mailbox: what comes for it goes behind what is there
  *    ▲                                                          │

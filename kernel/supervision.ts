@@ -91,7 +91,7 @@ export const isOpen = ({ status, deferred }: SupervisionState): boolean =>
 
 /**
  * Watches over actors whose behavior fails, by the policies that their types say (docs/adr/0016-failures-are-facts.md),
- * and keeps the mailboxes of those that are held back or have more than their share (docs/adr/0018-mailboxes-in-the-log.md). Each
+ * and keeps the mailboxes of those that are held back or have more than their share (docs/adr/0020-mailboxes-in-the-log.md). Each
  * actor that ever failed, or had to wait, has one, which is told in the unit that parks or defers: so windows are counted from the
  * log, and replaying gives the same.
  */
