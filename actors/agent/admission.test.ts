@@ -93,6 +93,36 @@ describe('an agent', () => {
     expect(domain.events.length).toBe(before);
   });
 
+  it('counts a run of a goal until that run has ended, however late the end of an earlier one is told (I8)', () => {
+    const { domain, id, submit, state } = world();
+    const goal = idOf(submit());
+    const settle = (run: number): Reply =>
+      domain.tell('agent', id, 'settle', { goalId: goal, run, status: 'completed' });
+    domain.tell('agent', id, 'readmit', { goalId: goal, run: 2 });
+    settle(1);
+    expect([...state().open]).toEqual([[goal, 2]]);
+    settle(2);
+    expect(state().open.size).toBe(0);
+  });
+
+  it('does not count a run that has ended before it is told of it (I8), and counts the next one', () => {
+    const { domain, id, submit, state } = world();
+    const goal = idOf(submit());
+    const settle = (run: number): Reply =>
+      domain.tell('agent', id, 'settle', { goalId: goal, run, status: 'completed' });
+    const readmit = (run: number): Reply => domain.tell('agent', id, 'readmit', { goalId: goal, run });
+    settle(1);
+    settle(2);
+    readmit(2);
+    expect(state().open.size).toBe(0);
+    readmit(3);
+    expect([...state().open]).toEqual([[goal, 3]]);
+    expect(state().overBefore.size).toBe(0);
+    settle(4);
+    readmit(4);
+    expect(state().open.size).toBe(0);
+  });
+
   it('that drains stops when its last goal has ended, at once when it has none', () => {
     const { domain, id, submit } = world();
     const [first, second] = [idOf(submit()), idOf(submit())];

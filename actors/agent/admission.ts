@@ -37,21 +37,27 @@ export const admissionVerbs = {
     return delegate<AgentEvent>([{ type: 'AgentGoalAdmitted', data: { goalId, run: 1 } }]);
   },
 
-  /** A goal begins another run: it is counted again, without admission. */
+  /** A goal begins another run: it is counted again, without admission; also when the end of the last one is still to be told. */
   readmit: (state, { goalId, run }) =>
-    state.open.has(goalId as string)
+    Math.max(runOf(state.open, goalId), runOf(state.overBefore, goalId)) >= (run as number)
       ? accept<AgentEvent>([])
       : accept<AgentEvent>([{ type: 'AgentGoalAdmitted', data: { goalId: goalId as string, run: run as number } }]),
 
   settle(state, { goalId, run, status }) {
-    if (!state.open.has(goalId as string)) return accept<AgentEvent>([]);
+    // I8: what was parked and redriven comes late: an end when the next run has begun, a beginning when its run is over.
+    const counted = runOf(state.open, goalId);
+    const isKnown = counted === 0 && ((run as number) === 1 || (run as number) <= runOf(state.overBefore, goalId));
+    if (isKnown || (run as number) < counted) return accept<AgentEvent>([]);
     const data = { goalId: goalId as string, run: run as number, status: status as string };
     const events: AgentEvent[] = [{ type: 'AgentGoalSettled', data }];
-    if (state.status === 'draining' && state.open.size === 1)
+    if (state.status === 'draining' && counted > 0 && state.open.size === 1)
       events.push({ type: 'AgentStopped', data: { reason: 'drained' } });
     return accept(events);
   },
 } satisfies Record<string, Verb<AgentState, AgentEvent>>;
+
+/** The run of a goal; 0 for none. */
+const runOf = (runs: ReadonlyMap<string, number>, goalId: Json | undefined): number => runs.get(goalId as string) ?? 0;
 
 /** The goal itself travels in the command; the event only counts it. */
 export const submission = (state: AgentState, body: Json): Json => ({

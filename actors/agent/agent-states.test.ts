@@ -56,7 +56,7 @@ const settledIn =
   (now: AgentStatus, ...more: readonly (readonly [string, object])[]) =>
   (scene: Scene): Outcome =>
     becomes(now, ['AgentGoalSettled', { goalId: openGoal(scene), run: 1, status: 'completed' }], ...more);
-const openGoal = (scene: Scene): string => [...(stateOf(scene)?.open ?? [])][0] ?? goalId;
+const openGoal = (scene: Scene): string => [...(stateOf(scene)?.open.keys() ?? [])][0] ?? goalId;
 const childId = newId('ag');
 const bornIn = (now: AgentStatus): Outcome => becomes(now, ['AgentChildSpawned', { childId }]);
 const goneIn = (now: AgentStatus): Outcome => becomes(now, ['AgentChildStopped', { childId }]);

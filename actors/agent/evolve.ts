@@ -20,7 +20,8 @@ export function evolve(was: AgentState | undefined, event: Stamped<AgentEvent>):
       profileVersion: 1,
       status: 'active',
       fingerprint,
-      open: new Set(),
+      open: new Map(),
+      overBefore: new Map(),
       namedAt: 1,
       formerName: undefined,
       cancelling: [],
@@ -50,7 +51,7 @@ export function evolve(was: AgentState | undefined, event: Stamped<AgentEvent>):
       // What else was reserved as of then may go back with it.
       return { ...state, namedAt: Math.max(state.namedAt, event.data.version) };
     case 'AgentStopped': {
-      const cancelling = [...state.open];
+      const cancelling = [...state.open.keys()];
       return { ...state, status: 'stopped', cancelling, told: Math.min(waveMax, cancelling.length) };
     }
     case 'AgentChildSpawned':
@@ -62,11 +63,15 @@ export function evolve(was: AgentState | undefined, event: Stamped<AgentEvent>):
     case 'AgentSupervised':
       return { ...state, upbringing: { ...(state.upbringing as Upbringing), ...event.data } };
     case 'AgentGoalAdmitted':
-      state.open.add(event.data.goalId);
+      state.open.set(event.data.goalId, event.data.run);
+      state.overBefore.delete(event.data.goalId);
       return state;
-    case 'AgentGoalSettled':
-      state.open.delete(event.data.goalId);
+    case 'AgentGoalSettled': {
+      const { goalId, run } = event.data;
+      if (run > 1 && run !== state.open.get(goalId)) state.overBefore.set(goalId, run);
+      state.open.delete(goalId);
       return { ...state, told: state.told + 1 };
+    }
     default:
       return { ...state, status: statusAfter[event.type] ?? state.status };
   }

@@ -10,8 +10,10 @@ export interface AgentState {
   readonly profileVersion: number;
   readonly status: AgentStatus;
   readonly fingerprint: string | undefined;
-  /** Goals admitted and not settled. Owned by the fold, which changes it in place. */
-  readonly open: Set<string>;
+  /** Goals admitted and not settled, each with the run that is counted. Owned by the fold, which changes it in place. */
+  readonly open: Map<string, number>;
+  /** Later runs of goals whose end was told before their beginning, which was parked and may come yet. Owned by the fold too. */
+  readonly overBefore: Map<string, number>;
   /** The version of the profile that brought its present name; what was reserved as of then or before is no more. */
   readonly namedAt: number;
   /** The name before the last change, when that changed it: it is released behind it. */
