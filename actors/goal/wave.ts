@@ -22,7 +22,7 @@ export interface Wave {
   readonly culprit: string | undefined;
   /** What depends on the culprit. */
   readonly downstream: ReadonlySet<string>;
-  /** Reopened: for this run. */
+  /** The run that it is of. */
   readonly run: number;
 }
 
@@ -74,6 +74,7 @@ export const messagesOf = (of: Wave, self: Address, from: number): readonly Effe
     if (of.verb === 'reopen') return send(to, 'reopen', { run: of.run });
     return send(to, 'cancel', {
       code: of.downstream.has(key) ? 'dependency_failed' : of.code,
+      run: of.run,
       ...(of.culprit === undefined ? null : { culprit: of.culprit }),
     });
   });

@@ -1,4 +1,5 @@
 import { accept, refuse } from '../../kernel/behavior.ts';
+import type { Json } from '../../kernel/envelope.ts';
 import type { Verb } from '../command.ts';
 import { hasDependantsUnderWay } from '../goal/graph.ts';
 import { planningTask } from '../goal/planning-task.ts';
@@ -10,6 +11,10 @@ import { offerAgain } from './offer-verbs.ts';
 import { textOf } from './report.ts';
 import { isEnded, type TaskState } from './state.ts';
 import { isOpen } from './work.ts';
+
+/** I8: what a goal has told its tasks may come late, because it was parked and redriven; by then another run may be under way. */
+const isOfEarlierRun = (run: Json | undefined, goal: unknown): boolean =>
+  typeof run === 'number' && run < (goal as GoalState).run;
 
 /** What others do to a task: the kernel, its goal, and people. */
 export const courseVerbs = {
@@ -39,7 +44,8 @@ export const courseVerbs = {
   },
 
   /** A person's, or with a code its goal's, which does not mind when it has ended already. */
-  cancel(state, { code, reason, culprit }) {
+  cancel(state, { code, reason, culprit, run }, { head }) {
+    if (isOfEarlierRun(run, head)) return accept<TaskEvent>([]);
     if (isEnded(state))
       return code === undefined
         ? refuse('conflict', 'invalid_transition', `expected an open task, found a ${state.status} one`)
@@ -77,8 +83,8 @@ export const courseVerbs = {
   },
 
   /** Its goal's: what had cancelled it is being redriven. */
-  reopen: (state, { run }) =>
-    state.status === 'cancelled' && typeof run === 'number'
+  reopen: (state, { run }, { head }) =>
+    state.status === 'cancelled' && typeof run === 'number' && !isOfEarlierRun(run, head)
       ? accept<TaskEvent>([{ type: 'TaskReopened', data: { run } }])
       : accept<TaskEvent>([]),
 

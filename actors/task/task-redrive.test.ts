@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Json } from '../../kernel/envelope.ts';
 import type { GoalState } from '../goal/state.ts';
 import { Domain } from '../testing/domain.ts';
 import {
@@ -52,6 +53,22 @@ describe('redriving a dead letter', () => {
     complete(domain, at('b'));
     expect(status()).toBe('completed');
     expect(typesOf(domain, agentId).filter((type) => type === 'AgentGoalSettled')).toHaveLength(2);
+  });
+
+  it('leaves the next run alone with what an earlier one has told its tasks, however late that comes (I8)', () => {
+    const { domain, id, task: at, redrive, status, taskStatus } = goalOf([noop('a'), noop('b', 'a'), noop('c')]);
+    const told = (key: string, verb: string, body: object): void =>
+      domain.deliver(domain.command('task', at(key), verb, body as Json, { principal: `actor:goal/${id}` }));
+    fail(domain, at('a'));
+    redrive('a');
+    told('c', 'cancel', { code: 'goal_failed', culprit: at('a'), run: 1 });
+    expect(taskStatus('c')).toBe('pending');
+    fail(domain, at('a'));
+    expect(redrive('a')).toBe('ok');
+    domain.tell('task', at('b'), 'cancel');
+    expect(status()).toBe('failed');
+    told('b', 'reopen', { run: 2 });
+    expect(taskStatus('b')).toBe('cancelled');
   });
 
   it('gives the next run another key for the side effects of its handler', () => {
