@@ -3,7 +3,7 @@ import type { Json } from '../../kernel/envelope.ts';
 import type { Verb } from '../command.ts';
 import { hasDependantsUnderWay } from '../goal/graph.ts';
 import { planningTask } from '../goal/planning-task.ts';
-import type { GoalState } from '../goal/state.ts';
+import { type GoalState, isEnded as isGoalEnded } from '../goal/state.ts';
 import { failed, lost } from './attempt-end.ts';
 import type { TaskEvent } from './events.ts';
 import { isHeld } from './fence.ts';
@@ -82,9 +82,12 @@ export const courseVerbs = {
     return accept<TaskEvent>([{ type: 'TaskRedriven', data: { run: isOver ? goal.run + 1 : goal.run } }]);
   },
 
-  /** Its goal's: what had cancelled it is being redriven. */
+  /** Its goal's: what had cancelled it is being redriven. What was kept back meanwhile finds the goal ended. */
   reopen: (state, { run }, { head }) =>
-    state.status === 'cancelled' && typeof run === 'number' && !isOfEarlierRun(run, head)
+    state.status === 'cancelled' &&
+    typeof run === 'number' &&
+    !isOfEarlierRun(run, head) &&
+    !isGoalEnded(head as GoalState)
       ? accept<TaskEvent>([{ type: 'TaskReopened', data: { run } }])
       : accept<TaskEvent>([]),
 

@@ -71,6 +71,16 @@ describe('redriving a dead letter', () => {
     expect(taskStatus('b')).toBe('cancelled');
   });
 
+  it('reopens nothing any more once its goal has ended in that very run (I8)', () => {
+    const { domain, id, task: at, redrive, status, taskStatus } = goalOf([noop('a'), noop('b', 'a')]);
+    fail(domain, at('a'));
+    redrive('a');
+    domain.tell('goal', id, 'cancel');
+    expect(status()).toBe('cancelled');
+    domain.deliver(domain.command('task', at('b'), 'reopen', { run: 2 }, { principal: `actor:goal/${id}` }));
+    expect(taskStatus('b')).toBe('cancelled');
+  });
+
   it('gives the next run another key for the side effects of its handler', () => {
     const { domain, task: at, redrive } = goalOf([noop('a')]);
     const key = () => attemptOf(domain, at('a'))['idempotencyKey'];
