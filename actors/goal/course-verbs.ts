@@ -59,6 +59,8 @@ export const courseVerbs = {
   reopen(state) {
     if (!state.graph) return accept<GoalEvent>([]);
     const tasks = reopenable(state.graph);
+    // I8: a run with nothing to do has no task whose end would end it. What was redriven may have been cancelled before this came.
+    if (tasks.length === 0 && openTasks(state.graph) === 0) return accept<GoalEvent>([]);
     if (isEnded(state)) return accept<GoalEvent>([{ type: 'GoalReopened', data: { run: state.run + 1, tasks } }]);
     return tasks.length === 0
       ? accept<GoalEvent>([])

@@ -71,6 +71,13 @@ describe('redriving a dead letter', () => {
     expect(taskStatus('b')).toBe('cancelled');
   });
 
+  it('begins no run in which nothing is to be done, when what was redriven has ended before its goal heard of it (I8)', () => {
+    const { domain, id, task: at, status } = goalOf([noop('a')]);
+    complete(domain, at('a'));
+    domain.deliver(domain.command('goal', id, 'reopen', {}, { principal: `actor:task/${at('a')}` }));
+    expect(status()).toBe('completed');
+  });
+
   it('reopens nothing any more once its goal has ended in that very run (I8)', () => {
     const { domain, id, task: at, redrive, status, taskStatus } = goalOf([noop('a'), noop('b', 'a')]);
     fail(domain, at('a'));
