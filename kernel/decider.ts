@@ -21,6 +21,7 @@ import type { Random } from './random.ts';
 import { RecentCommands } from './recent-commands.ts';
 import type { Registry } from './registry.ts';
 import { sealerOf } from './sealing.ts';
+import { parkedWithSubject } from './subject.ts';
 import { supervisionType } from './supervision.ts';
 import type { TimerWheel } from './timers.ts';
 import { Touched } from './touched.ts';
@@ -408,6 +409,12 @@ export class Decider {
 
   /** Keeps a message that cannot be processed as an actor of its own, in the same unit, and tells the caller. */
   park(unit: Unit, what: Parked, problem: Problem, answer?: Answerer): void | Promise<void> {
+    const whole = parkedWithSubject(what, this.#parts);
+    if (whole instanceof Promise) return whole.then((loaded) => this.#park(unit, loaded, problem, answer));
+    return this.#park(unit, whole, problem, answer);
+  }
+
+  #park(unit: Unit, what: Parked, problem: Problem, answer?: Answerer): void | Promise<void> {
     const { shard, registry, random, cache, onParked } = this.#parts;
     const prefix = registry.ids(deadLetterType)?.prefix;
     if (prefix === undefined) throw new Error(`no behavior for ${deadLetterType}`);

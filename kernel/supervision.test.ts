@@ -191,6 +191,21 @@ describe('an actor that backs off', () => {
     expect(await world.ask('add', b)).toMatchObject({ ok: true });
   });
 
+  it('has what is somebody’s sealed where it is parked, though only the actor knows whose it is', async () => {
+    await begin({ policy: 'stop' });
+    const [a, b] = together();
+    await world.ask('open', a, { text: 'a', subject: 'ada' }, { subject: 'ada' });
+    await world.ask('open', b, { text: 'b', subject: 'ada' }, { subject: 'ada' });
+    const note = 'secret wish';
+    // As it was decided, and as what broke the fold.
+    await world.ask('throw', b, { note });
+    await world.ask('add', a, { by: 13, note });
+    expect(world.events().filter(({ type }) => type === 'Parked')).toHaveLength(2);
+    const stored = [homeOf(a)].flatMap((shard) => world.log.all(shard));
+    expect(stored.filter(({ body }) => body.includes(note)).map(({ type }) => type)).toEqual([]);
+    expect(world.defects.splice(0)).toHaveLength(1);
+  });
+
   it('has its timers ring when it goes on', async () => {
     await begin({ policy: 'stop' });
     const a = boxId('a');

@@ -20,7 +20,7 @@ export const verbs = { ...statusVerbs, ...namingVerbs, ...profileVerbs, ...famil
 export const agent: Behavior<AgentState, AgentEvent> = {
   type: 'agent',
   ids: { prefix: 'ag' },
-  version: 2,
+  version: 3,
   events: {
     AgentSpawned: 1,
     AgentNameDeclined: 1,

@@ -267,6 +267,7 @@ export const deadLetter: Behavior<{ readonly error: Json }, { readonly type: 'Pa
   decide: (_state, _verb, body) => accept([{ type: 'Parked', data: body as object }]),
   evolve: (_state, event) => ({ error: (event.data as { error: Json }).error }),
   idle: () => true,
+  personal: { Parked: ['envelope'] },
 };
 
 export const testBehaviors = supervised([box, nest, deadLetter] as unknown as readonly Behavior[]);
