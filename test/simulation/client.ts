@@ -9,7 +9,9 @@ import {
   patchAgent,
   type RequestContext,
   readInput,
+  redriveDeadLetter,
   redriveTask,
+  resumeActor,
   spawnAgent,
   submitGoal,
 } from '../../actors/index.ts';
@@ -17,6 +19,7 @@ import type { Envelope, Json, Reply } from '../../kernel/envelope.ts';
 import { timeId } from '../../kernel/ids.ts';
 import { epochMs } from './database.ts';
 import { faults } from './faults.ts';
+import { secret } from './personal.ts';
 import { randomPlan } from './plans.ts';
 import { ProcessClock, SimProcess } from './process.ts';
 import type { World } from './world.ts';
@@ -32,6 +35,8 @@ const floodMessages = 400;
 type Way =
   | { readonly way: 'publish'; readonly verb: string; readonly body: Json }
   | { readonly way: 'command'; make(context: RequestContext): Envelope };
+
+type Remedy = (context: RequestContext) => Envelope;
 
 interface Asked {
   readonly key: string | undefined;
@@ -77,13 +82,15 @@ export class SimClient {
     this.#clock.after(this.process.dice.between(50, this.#world.paceMs * 2), () => this.#again());
   }
 
-  /** Once nothing is in the way any more, nobody keeps a goal waiting. */
+  /** Once nothing is in the way any more, nobody keeps a goal waiting, and what has failed is set right. */
   #care(): void {
-    if (this.#world.isCalm)
+    if (this.#world.isCalm) {
+      for (const remedy of this.#remedies()) this.#direct(remedy);
       for (const [id, { status }] of this.#world.story.goals) {
         if (status === 'paused') this.#goalCommand(id, 'resume');
         if (status === 'awaiting_approval') this.#goalCommand(id, 'approve');
       }
+    }
     this.#clock.after(2000, () => this.#care());
   }
 
@@ -95,6 +102,7 @@ export class SimClient {
       this.#submit(agent);
       return;
     }
+    const remedy = dice.pick<Remedy | undefined>(this.#remedies());
     const repeated = dice.pick<Asked | undefined>(this.asked.filter(({ key }) => key !== undefined));
     // How likely each is, of 100.
     const wishes: readonly (readonly [number, () => unknown])[] = [
@@ -109,6 +117,7 @@ export class SimClient {
       [this.#children.length < childrenMax ? 3 : 0, () => this.#spawn(`Eve ${dice.int(9)}`, agent)],
       [1, () => this.#stopChild()],
       [3, () => this.#ask(undefined, { way: 'publish', verb: 'goal.nonsense', body: {} })],
+      [remedy ? 20 : 0, () => remedy && this.#direct(remedy)],
       [5, () => repeated && this.#repeat(repeated)],
     ];
     let chance = dice.number() * wishes.reduce((sum, [weight]) => sum + weight, 0);
@@ -123,7 +132,15 @@ export class SimClient {
 
   #spawn(name: string, parentId: string | null = null): void {
     const policy = this.process.dice.pick(['restart', 'backoff', 'escalate', 'stop'] as const);
-    const input = readInput(agentInput, { name, parentId, maxConcurrentGoals: 20, supervision: { policy } });
+    const subject = this.#subject();
+    const input = readInput(agentInput, {
+      name,
+      parentId,
+      maxConcurrentGoals: 20,
+      supervision: { policy },
+      systemPrompt: noteOf(subject),
+      ...subject,
+    });
     const ask = this.#ask(this.#key(), { way: 'command', make: (context) => spawnAgent(input, context) });
     void ask.then((reply) => {
       if (!reply?.ok) return;
@@ -142,11 +159,13 @@ export class SimClient {
 
   #submit(agentId: string): void {
     const { dice } = this.process;
+    const subject = this.#subject();
+    const note = noteOf(subject);
     const body = {
       agentId,
-      ...(dice.chance(0.15)
-        ? { text: 'whatever is wanted' }
-        : { plan: { tasks: randomPlan(dice, this.#world.tasksMax) } }),
+      ...subject,
+      labels: { note },
+      ...(dice.chance(0.15) ? { text: note } : { plan: { tasks: randomPlan(dice, this.#world.tasksMax, note) } }),
       priority: dice.int(10),
       dependsOn: this.#goals.filter(() => dice.chance(0.15)),
       ...(dice.chance(0.2)
@@ -163,7 +182,8 @@ export class SimClient {
 
   #message(agent: string): void {
     const { dice } = this.process;
-    const input = { type: 'note', payload: { n: ++this.#counter } };
+    const subject = this.#subject();
+    const input = { type: 'note', payload: { n: ++this.#counter, note: noteOf(subject) }, ...subject };
     const key = dice.chance(0.5) ? this.#key() : undefined;
     if (dice.chance(0.5)) void this.#ask(key, { way: 'publish', verb: `agent.message.${agent}`, body: input });
     else void this.#ask(key, { way: 'command', make: (context) => messageAgent(agent, input, context) }, true);
@@ -196,6 +216,19 @@ export class SimClient {
     void this.#ask(this.#key(), { way: 'command', make }, true);
   }
 
+  /** What an operator does about what has failed: what is suspended is resumed, and what was parked is redriven. */
+  #remedies(): readonly Remedy[] {
+    const { suspended, parked } = this.#world.story;
+    return [
+      ...[...suspended].map((id) => (context: RequestContext) => resumeActor(id, context)),
+      ...[...parked].map((id) => (context: RequestContext) => redriveDeadLetter(id, context)),
+    ];
+  }
+
+  #direct(make: Remedy): void {
+    void this.#ask(this.#key(), { way: 'command', make }, true);
+  }
+
   #agentCommand(agent: string): void {
     const { dice } = this.process;
     const verb = dice.pick(['pause', 'resume', 'resume', 'rename'] as const);
@@ -204,6 +237,12 @@ export class SimClient {
         ? patchAgent(agent, { name: `Bob ${dice.int(3)}` }, context)
         : commandAgent(agent, verb, {}, context);
     void this.#ask(verb === 'rename' ? undefined : this.#key(), { way: 'command', make }, verb !== 'rename');
+  }
+
+  /** Whose data the next request brings, if anybody's. */
+  #subject(): { readonly subject?: string } {
+    const { dice } = this.process;
+    return dice.chance(0.4) ? { subject: `person-${dice.int(3)}` } : {};
   }
 
   #key(): string {
@@ -241,7 +280,7 @@ export class SimClient {
   #answered(asked: Asked, reply: Reply): void {
     const { key, answer } = asked;
     if (!answer?.ok) asked.answer = reply;
-    if (key === undefined || !answer?.ok) return;
+    if (key === undefined || !answer?.ok || isParked(reply)) return;
     if (!reply.ok || reply.id !== answer.id || !isDeepStrictEqual(reply.data ?? answer.data, answer.data ?? reply.data))
       this.#world.violate('I3', `key ${key} was answered ${JSON.stringify(answer)} and then ${JSON.stringify(reply)}`);
   }
@@ -278,6 +317,12 @@ export class SimClient {
     };
   }
 }
+
+const noteOf = ({ subject }: { readonly subject?: string }): string =>
+  subject === undefined ? 'anybody may know' : secret;
+
+/** A behavior failed on it, as planted: that says nothing of what was asked. */
+const isParked = (reply: Reply): boolean => !reply.ok && reply.problem.kind === 'contained';
 
 /** What is refused now may be taken when it is asked again. */
 const isPassing = (reply: Reply): boolean =>

@@ -1,7 +1,7 @@
 import { type Micros, micros } from '../../kernel/brand.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { AstraError } from '../../kernel/errors.ts';
-import type { CommitOutcome, CommitPart, Log, ShardRow } from '../../kernel/log.ts';
+import type { CommitOutcome, CommitPart, Log, ShardRow, SnapshotPart, SubjectKey } from '../../kernel/log.ts';
 import { MemoryLog } from '../../kernel/memory/log.ts';
 import { seededRandom } from '../../kernel/random.ts';
 import type { Dice } from './dice.ts';
@@ -40,6 +40,8 @@ export interface DatabaseObserver {
   claimed(owner: string, rows: readonly ShardRow[]): void;
   /** A commit was carried out; `parts` are as they were asked for. */
   committed(parts: readonly CommitPart[], outcome: CommitOutcome): void;
+  /** These states are to be kept. */
+  kept(part: SnapshotPart): void;
 }
 
 /** How a planted bug changes what a commit does. */
@@ -56,6 +58,8 @@ export class Database {
   /** Milliseconds that the disk adds. */
   diskMs = 0;
   carry: Carry = (parts) => parts;
+  /** The subjects' keys, as the store has them. */
+  readonly #keys = new Map<string, SubjectKey>();
   readonly #observer: DatabaseObserver;
 
   constructor(time: Time, shards: number, observer: DatabaseObserver) {
@@ -87,11 +91,26 @@ export class Database {
             )
               yield next.value;
           };
+        if (name === 'writeSnapshots')
+          return (part: SnapshotPart) =>
+            call(name, () => {
+              this.#observer.kept(part);
+              return log.writeSnapshots(part);
+            });
+        if (name === 'subjectKeys')
+          return (...args: Parameters<Log['subjectKeys']>) =>
+            call(name, async () => {
+              const keys = await log.subjectKeys(...args);
+              for (const key of keys.values()) this.#keys.set(key.kid, key);
+              return keys;
+            });
         const method = log[name] as unknown as (...args: readonly unknown[]) => Promise<unknown>;
         return (...args: readonly unknown[]) => call(name, () => method.apply(log, args as unknown[]));
       },
     });
   }
+
+  readonly key = (kid: string): SubjectKey | undefined => this.#keys.get(kid);
 
   async #claim(dice: Dice, ...args: Parameters<Log['claim']>): Promise<readonly ShardRow[]> {
     const [owner, leaseMs, wanted, most] = args;

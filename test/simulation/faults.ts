@@ -49,6 +49,20 @@ export const faults: Readonly<Record<string, Fault>> = {
     return `${kernel.process.name} for ${ms.toFixed(0)} ms`;
   },
 
+  /** A command ends every process that decides it, until it is parked. */
+  'command-kills'(world, dice) {
+    const after = dice.int(10);
+    world.failures.plan('kills', after);
+    return `behind ${after} others`;
+  },
+
+  /** A behavior throws on a command, before or behind its decision, until it is parked. */
+  'behavior-fails'(world, dice) {
+    const [failure, after] = [dice.pick(['throws', 'throws-late'] as const), dice.int(10)];
+    world.failures.plan(failure, after);
+    return `${failure} behind ${after} others`;
+  },
+
   'kernel-stop'(world, dice) {
     const kernel = dice.pick<SimKernel | undefined>(world.kernels);
     if (!kernel) return none;

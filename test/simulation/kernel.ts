@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
-import { behaviors, parkPublication, translatePublication } from '../../actors/index.ts';
-import type { Behavior } from '../../kernel/behavior.ts';
+import { parkPublication, translatePublication } from '../../actors/index.ts';
 import { micros } from '../../kernel/brand.ts';
+import { PoisonedInput } from '../../kernel/contained.ts';
 import { AstraError } from '../../kernel/errors.ts';
 import { timeId } from '../../kernel/ids.ts';
 import { type Kernel, type KernelOptions, startKernel } from '../../kernel/kernel.ts';
 import { seededRandom } from '../../kernel/random.ts';
 import { epochMs } from './database.ts';
+import { planted } from './failures.ts';
 import { probed } from './probe.ts';
 import { ProcessClock, SimProcess } from './process.ts';
 import type { World } from './world.ts';
@@ -37,9 +38,23 @@ export class SimKernel {
           if (message.startsWith('shard lost')) world.lanes.disturbed();
           world.note(`${name}: ${message} ${textOf(fields)}`);
         },
-        error: (fields, message) => defect({ message, ...fields }),
+        error: (fields, message) => {
+          const { err } = fields as { readonly err?: unknown };
+          if (!(err instanceof PoisonedInput) || !err.message.endsWith(planted)) defect({ message, ...fields });
+        },
       },
-      behaviors: probed(behaviors, (probe) => world.probe(probe)) as readonly Behavior[],
+      behaviors: probed(
+        world.failures.in(
+          world.behaviors,
+          () => this.process.state === 'up',
+          () => {
+            this.process.kill();
+            world.note(`${name}: killed by what it decided`);
+            world.kernelEnded(this, 200);
+          },
+        ),
+        (probe) => world.probe(probe),
+      ),
       translate: (publication, now) =>
         translatePublication(publication, micros(now), (prefix) =>
           timeId(prefix, Math.floor(clock.now() / 1000), random.bytes(10)),

@@ -1,10 +1,11 @@
 import { type Epoch, epoch, type Generation, type Shard, shard } from '../../kernel/brand.ts';
-import { openEvent } from '../../kernel/codec.ts';
+import { type KeyLookup, openEvent } from '../../kernel/codec.ts';
 import type { EventRecord, StoredEvent } from '../../kernel/event.ts';
 import { eventHash, genesisHash } from '../../kernel/hash.ts';
-import type { CommitOutcome, CommitPart, LanePosition, ShardRow } from '../../kernel/log.ts';
+import type { CommitOutcome, CommitPart, LanePosition, ShardRow, SnapshotPart } from '../../kernel/log.ts';
 import type { Registry } from '../../kernel/registry.ts';
 import type { DatabaseObserver } from './database.ts';
+import { reveals } from './personal.ts';
 import type { Violate } from './violation.ts';
 
 /** A shard, as whoever watches every claim and every commit has to find it. */
@@ -34,6 +35,8 @@ export class LogCheck implements DatabaseObserver {
   /** A bus that was wiped or rolled back gives the same sequences to other messages. */
   lanesMayGoBack = false;
   #recreated = 0;
+  /** The subjects' keys; known before what is sealed with them is committed. */
+  keys: KeyLookup = () => undefined;
   /** Told of every event, in order of its commit. */
   onEvent: (event: EventRecord, stored: StoredEvent) => void = () => {};
   /** Told of every commit that was carried out. */
@@ -83,6 +86,12 @@ export class LogCheck implements DatabaseObserver {
     return count;
   }
 
+  kept({ shard, snapshots }: SnapshotPart): void {
+    for (const { actorType, state } of snapshots)
+      if (reveals(state))
+        this.#violate('personal data', `shard ${shard}: a snapshot of a ${actorType} keeps it in the clear`);
+  }
+
   #of(shard: Shard): Seen {
     return this.#shards[shard] as Seen;
   }
@@ -116,11 +125,12 @@ export class LogCheck implements DatabaseObserver {
       if (event.at < seen.at) broken('I2', `time goes back at seq ${event.seq}`);
       if (!eventHash(seen.hash, event).equals(event.hash))
         broken('I9', `seq ${event.seq} is chained to another history`);
+      if (reveals(event.body)) broken('personal data', `seq ${event.seq}, ${event.type}, keeps it in the clear`);
       this.events++;
       seen.seq = event.seq;
       seen.at = event.at;
       seen.hash = event.hash;
-      const record = openEvent(event, this.#registry);
+      const record = openEvent(event, this.#registry, this.keys);
       for (const { to, n } of record.effects ?? []) {
         const before = seen.sent[to] ?? 0;
         if (n !== before + 1) broken('I4', `effect ${n} for shard ${to} follows ${before}`);

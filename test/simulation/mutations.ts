@@ -289,6 +289,10 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     what: 'events count as published on EVT when they are committed',
     kernel: (options) => overParts(options, (part) => ({ ...part, evtSeq: part.seq })),
   },
+  'stored-in-the-clear': {
+    what: "what is somebody's is stored in the clear",
+    kernel: (options) => overBehavior(options, 'task', () => ({ personal: {} })),
+  },
   'impure-fold': {
     what: 'a state depends on more than its events',
     kernel: (options) =>

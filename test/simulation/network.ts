@@ -126,13 +126,15 @@ export class Network {
     return process
       .call(this.#fate(process, name), async () => {
         if (twice) await act();
-        return act();
+        const result = await act();
+        // Also when nobody is told that it is there: what is dead is reached by nothing.
+        if (isSubscription(result)) process.onDeath(() => void result.stop());
+        return result;
       })
       .then((result) => (isSubscription(result) ? this.#subscription(process, result) : result));
   }
 
   #subscription(process: SimProcess, of: Subscription): Subscription {
-    process.onDeath(() => void of.stop());
     return { stop: () => process.call(this.#fate(process, 'stop'), () => of.stop()) };
   }
 
@@ -164,7 +166,7 @@ export class Network {
 
   #handled(process: SimProcess, handle: () => unknown): Promise<void> {
     return new Promise((resolve, reject) => {
-      const gone = (): void => reject(new Error('the publication was not acknowledged'));
+      const gone = (): void => reject(unacknowledged);
       process.onDeath(gone);
       process.time.after(ackWaitMs, gone);
       process.time.after(this.#delay(process.dice), () =>
@@ -201,6 +203,8 @@ function kept(process: SimProcess, subscription: Subscription): Subscription {
   process.onDeath(() => void subscription.stop());
   return subscription;
 }
+
+const unacknowledged = new Error('the publication was not acknowledged');
 
 const isSubscription = (value: unknown): value is Subscription =>
   typeof value === 'object' && value !== null && 'stop' in value;

@@ -1,7 +1,7 @@
 import type { Dice } from './dice.ts';
 
 /** A random DAG: tasks that depend on earlier ones, take their results, fail and go on as they like. */
-export function randomPlan(dice: Dice, tasksMax: number): readonly object[] {
+export function randomPlan(dice: Dice, tasksMax: number, note: string): readonly object[] {
   const count = 1 + dice.int(tasksMax);
   return Array.from({ length: count }, (_, i) => {
     const dependsOn = Array.from({ length: i }, (_, j) => `t${j}`).filter(() => dice.chance(1.2 / count));
@@ -10,7 +10,7 @@ export function randomPlan(dice: Dice, tasksMax: number): readonly object[] {
       key: `t${i}`,
       type: dice.pick(['noop', 'calc']),
       dependsOn,
-      input: from === undefined ? { n: dice.int(10) } : { upstream: { $from: from, pointer: '/of' } },
+      input: from === undefined ? { n: dice.int(10), note } : { upstream: { $from: from, pointer: '/of' } },
       priority: dice.int(10),
       maxAttempts: 1 + dice.int(3),
       timeoutMs: 1000 + dice.int(4000),

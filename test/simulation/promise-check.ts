@@ -5,6 +5,7 @@ import { decodeCommit } from '../../kernel/log-message.ts';
 import type { MemoryLog } from '../../kernel/memory/log.ts';
 import type { LogCheck } from './log-check.ts';
 import type { NetworkObserver } from './network.ts';
+import { reveals } from './personal.ts';
 import type { SimProcess } from './process.ts';
 import type { StoryCheck } from './story-check.ts';
 import type { Violate } from './violation.ts';
@@ -41,7 +42,9 @@ export class PromiseCheck implements NetworkObserver {
           if (!this.#log.all(shard)[seq - 1]?.hash.equals(hash)) early(`showed event ${shard}:${seq} on LOG`);
         return;
       case 'sendChannel': {
-        const [to, from, n] = args as [Shard, Shard, number];
+        const [to, from, n, envelope] = args as [Shard, Shard, number, Uint8Array];
+        if (reveals(envelope))
+          this.#violate('personal data', `${process.name} sent it in the clear from shard ${from}`);
         if (n > this.#commits.sentOf(from, to)) early(`sent effect ${n} from shard ${from} to ${to}`);
         return;
       }

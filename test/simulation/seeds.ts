@@ -20,7 +20,11 @@ export async function runSeeds(options: SeedsOptions): Promise<void> {
   const threads = Math.min(seeds, availableParallelism());
   await Promise.all(
     Array.from({ length: threads }, () => {
-      const thread = new Worker(new URL('./seed-thread.ts', import.meta.url), { workerData: { steps, mutate } });
+      const thread = new Worker(new URL('./seed-thread.ts', import.meta.url), {
+        workerData: { steps, mutate },
+        // What a run makes is of short life, and copied less often where there is more room for it.
+        resourceLimits: { maxYoungGenerationSizeMb: 64 },
+      });
       return new Promise<void>((resolve, reject) => {
         const begin = (): void => {
           if (next < from + seeds && !isEnough()) thread.postMessage(next++);

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { checkEnd } from './end-check.ts';
 import { faults } from './faults.ts';
 import { mutations } from './mutations.ts';
 import { type RunResult, run, stepsDefault } from './run.ts';
+import { World } from './world.ts';
 
 /** Every planted bug is found within so many seeds; most within a few. */
 const seedsMax = 200;
@@ -26,6 +28,27 @@ describe('the simulator', () => {
     const [one, other] = [await runOf(6), await runOf(7)];
     expect(one.hash).not.toBe(other.hash);
   }, 20_000);
+
+  it.each(['kills', 'throws', 'throws-late'] as const)(
+    'redrives what was parked because it %s, and whatever it is, everything ends and is counted (I8)',
+    async (failure) => {
+      let parked = 0;
+      for (const seed of [1, 2, 3, 4, 5, 6]) {
+        const world = new World(seed);
+        const { failures, story, time } = world;
+        await time.settle();
+        while (!world.violation && time.steps < 2000) {
+          if (time.steps % 100 === 0) failures.plan(failure, 3);
+          await time.step();
+          parked = Math.max(parked, story.parked.size);
+        }
+        if (!world.violation) await checkEnd(world);
+        expect(world.violation, world.notes.join('\n')).toBeUndefined();
+      }
+      expect(parked).toBeGreaterThan(0);
+    },
+    60_000,
+  );
 
   it('is described with every fault and every planted bug', () => {
     const page = readFileSync(join(import.meta.dirname, '../../docs/simulation.md'), 'utf8');

@@ -4,6 +4,7 @@ import { positionOf } from '../../kernel/brand.ts';
 import type { Json } from '../../kernel/envelope.ts';
 import type { EventRecord } from '../../kernel/event.ts';
 import { stampedOf } from '../../kernel/live.ts';
+import { planted } from './failures.ts';
 import type { Violate } from './violation.ts';
 
 /** Verbs by which the holder of an attempt speaks of it, and what comes of them. */
@@ -12,7 +13,10 @@ const reports: Readonly<Record<string, string>> = {
   TaskCompleted: 'complete',
   TaskProgressed: 'progress',
 };
-/** Asked again by design when a submission is repeated: it is declined, and settled. An attempt is given back, and its progress shown, as often as that is said. */
+/**
+ * Asked again by design when a submission is repeated: it is declined, and settled. An attempt is given back, and its progress shown,
+ * as often as that is said.
+ */
 const repeatable = new Set(['AgentGoalAdmitted', 'GoalAdmissionDeclined', 'AgentGoalSettled']);
 const births = new Set(['GoalSubmitted', 'AgentSpawned']);
 
@@ -24,8 +28,14 @@ export class StoryCheck {
   readonly goals = new Map<string, GoalModel>();
   /** Attempts that are committed to be offered. */
   readonly queued = new Set<string>();
+  /** Dead letters that wait for somebody to redrive them: commands that behaviors failed on, or that kernels died of. */
+  readonly parked = new Set<string>();
+  /** What watches over actors that wait for somebody to resume them. */
+  readonly suspended = new Set<string>();
   /** Seqs of the first and last event of a command on an actor. */
   readonly #commands = new Map<string, { last: number }>();
+  /** By name: the command that reserved it last. */
+  readonly #reserving = new Map<string, string>();
   readonly #born = new Set<string>();
   readonly #holders = new Map<string, { attempt: Json; worker: Json; incarnation: Json }>();
   readonly #violate: Violate;
@@ -43,6 +53,9 @@ export class StoryCheck {
     }
     this.#once(event);
     if (type === 'DeadLetterParked') this.#parked(event);
+    if (type === 'DeadLetterRedriven') this.parked.delete(actor.id);
+    if (type === 'ActorSuspended') this.suspended.add(actor.id);
+    if (type === 'ActorResumed') this.suspended.delete(actor.id);
     if (actor.type === 'task') this.#attempt(event);
     if (actor.type !== 'goal' && actor.type !== 'task') return;
     const goal = this.#goal(headId(actor.id));
@@ -72,6 +85,9 @@ export class StoryCheck {
         `${type} at ${positionOf(shard, seq)}: command ${commandId} has changed ${actor.id} before, at seq ${known.last}`,
       );
     this.#commands.set(name, { last: seq });
+    if (type === 'NameReserved') this.#reserving.set(actor.id, name);
+    // A reservation that came to nothing is none, and whoever asks again for the same gets one.
+    if (type === 'NameReleased') this.#commands.delete(this.#reserving.get(actor.id) ?? '');
   }
 
   /** A report counts for the attempt that it names, and from its holder. */
@@ -92,14 +108,15 @@ export class StoryCheck {
       );
   }
 
-  /** Nothing is sent here that a behavior may fail on. */
-  #parked({ data, shard, seq }: EventRecord): void {
+  /** Nothing is sent here that a behavior may fail on, but on purpose. */
+  #parked({ actor, data, shard, seq }: EventRecord): void {
     const { error, origin } = data as {
       readonly error: { code: string; detail: string };
       readonly origin: { source: string };
     };
     // Whoever is decided on whenever its kernel is killed cannot be told from who kills it.
-    if (origin.source !== 'publication' && error.code !== 'killed_process' && !kept.has(error.code))
+    if (error.code === 'killed_process' || error.detail.endsWith(planted)) this.parked.add(actor.id);
+    else if (origin.source !== 'publication' && !kept.has(error.code))
       this.#violate('defect', `parked at ${positionOf(shard, seq)}: ${error.code}, ${error.detail}`);
   }
 }

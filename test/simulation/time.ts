@@ -1,5 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-
 interface Alarm {
   readonly atMs: number;
   readonly order: number;
@@ -78,5 +76,8 @@ export class Time {
     return first;
   }
 }
+
+/** What is under way has gone on by then. */
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 const before = (a: Alarm, b: Alarm): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);

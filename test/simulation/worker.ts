@@ -19,6 +19,7 @@ interface Attempt {
   readonly attempt: number;
   readonly type: string;
   readonly timeoutMs: number;
+  readonly input: Json;
 }
 
 /** What a worker does with an attempt that it may run. */
@@ -153,11 +154,15 @@ export class SimWorker implements Puller {
 
   async #report(attempt: Attempt, course: Course): Promise<void> {
     const fails = course === 'fail' || course === 'fail-for-good';
-    const error = { code: 'broken', message: 'as drawn', retryable: course === 'fail' };
+    const error = {
+      code: 'broken',
+      message: `as drawn with ${JSON.stringify(attempt.input)}`,
+      retryable: course === 'fail',
+    };
     const body = fails
       ? { error }
       : {
-          result: attempt.type === 'plan' ? plannedByWorker : { of: attempt.attempt },
+          result: attempt.type === 'plan' ? plannedByWorker : { of: attempt.attempt, input: attempt.input },
           ...(this.process.dice.chance(0.7) ? { messages: this.#messages(attempt) } : null),
           ...(this.process.dice.chance(0.05) ? { spawned: [{ name: `Cain ${attempt.taskId}` }] } : null),
         };

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { behaviors } from '../../actors/index.ts';
+import type { Behavior } from '../../kernel/behavior.ts';
 import type { Generation, Shard } from '../../kernel/brand.ts';
 import type { Envelope, Json, Reply } from '../../kernel/envelope.ts';
 import { MemoryBus } from '../../kernel/memory/bus.ts';
@@ -7,6 +8,7 @@ import { Registry } from '../../kernel/registry.ts';
 import { org, SimClient } from './client.ts';
 import { Database } from './database.ts';
 import { Dice } from './dice.ts';
+import { Failures, parkedCommandId, withPolicies } from './failures.ts';
 import { SimGateway } from './gateway.ts';
 import { SimKernel } from './kernel.ts';
 import { LaneCheck } from './lane-check.ts';
@@ -44,6 +46,8 @@ export class World {
   readonly time = new Time();
   readonly dice: Dice;
   readonly registry = registry;
+  readonly behaviors: readonly Behavior[];
+  readonly failures = new Failures();
   readonly shards: number;
   readonly database: Database;
   readonly network: Network;
@@ -77,6 +81,7 @@ export class World {
     this.seed = seed;
     this.mutation = mutation;
     this.dice = this.diceOf('world');
+    this.behaviors = withPolicies(behaviors, this.diceOf('policies'), org);
     this.shards = this.dice.pick([1, 3, 4]);
     this.goalsMax = 2 + this.dice.int(5);
     this.tasksMax = 1 + this.dice.int(7);
@@ -86,6 +91,7 @@ export class World {
     this.mail = new MailCheck(this.violate);
     this.lanes = new LaneCheck(this.time, this.mailboxes, this.violate);
     this.database = new Database(this.time, this.shards, this.commits);
+    this.commits.keys = this.database.key;
     this.promises = new PromiseCheck(this.database.log, this.commits, this.story, this.violate);
     this.network = new Network(new MemoryBus(this.database.clock), this.promises);
     this.work = new WorkStream(this.network.bus, this.time, this.diceOf('work'));
@@ -103,6 +109,8 @@ export class World {
       this.story.hear(event);
       this.mail.hear(event);
       this.mailboxes.hear(event);
+      const parked = event.type === 'DeadLetterParked' ? parkedCommandId(event.data) : undefined;
+      if (parked !== undefined) this.failures.parked(parked);
       this.note(
         `commit ${event.shard}:${event.seq} e${event.epoch} ${event.type} ${event.actor.id} ${event.commandId}`,
       );
@@ -190,6 +198,7 @@ export class World {
     this.database.log.up = true;
     this.network.trouble = 0;
     this.work.trouble = 0;
+    this.failures.over();
     if (!this.network.bus.up) this.reconnect();
     for (const { process } of [...this.kernels, ...this.workers, this.gateway]) {
       process.doom = undefined;
