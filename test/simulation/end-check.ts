@@ -22,6 +22,8 @@ const stepsMax = 500_000;
 const lookSteps = 20;
 /** Longer than a commit takes. */
 const commitMs = 200;
+/** Longer than it takes a kernel to try a commit again. */
+const retryMs = 10_000;
 
 /** Runs until nothing is open any more, and compares what everybody holds to be true. */
 export async function checkEnd(world: World): Promise<void> {
@@ -64,16 +66,19 @@ function* openOf(world: World): Generator<string> {
 
 /** I5: what kernels decide on is what the log folds to. Workers come and go meanwhile: it is asked until nothing has changed. */
 async function checkStates(world: World): Promise<ReadonlyMap<string, Live>> {
-  for (const end = world.time.nowMs + levelMs; ; ) {
+  for (let leftMs = levelMs; ; ) {
     // What is redirected is on its way and nobody's for a moment.
     await allEnds(world);
     const before = world.commits.events;
+    const beganMs = world.time.nowMs;
     const heads = foldOf(world);
     const lives = [...heads.values()].flatMap((head) => [head, ...(head.members?.values() ?? [])]);
     const seen = await ask(world, lives);
-    // What they were shown may have been decided, and not be committed yet.
-    await until(world, commitMs, () => false);
-    if (world.commits.events !== before && world.time.nowMs < end) continue;
+    // What they were shown may have been decided, and not be committed yet: longer where the store was away.
+    const differ = lives.some(({ name, state }) => !isDeepStrictEqual(seen.get(name), state));
+    await until(world, differ ? retryMs : commitMs, () => differ && world.commits.events !== before);
+    leftMs -= world.time.nowMs - beganMs;
+    if (world.commits.events !== before && leftMs > 0) continue;
     for (const { name, state } of lives)
       if (!seen.has(name)) world.violate('I8', `${name} does not answer`);
       else if (!isDeepStrictEqual(seen.get(name), state))
