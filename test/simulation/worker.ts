@@ -23,7 +23,7 @@ interface Attempt {
 }
 
 /** What a worker does with an attempt that it may run. */
-type Course = 'complete' | 'fail' | 'fail-for-good' | 'hang' | 'twice' | 'die';
+type Course = 'complete' | 'fail' | 'fail-for-good' | 'hang' | 'twice' | 'contradict' | 'late' | 'die';
 
 /**
  * One life of a worker (docs/nats.md, "Working"): it claims what it is offered, runs what it may, reports until it is answered.
@@ -131,9 +131,9 @@ export class SimWorker implements Puller {
         ? 'fail'
         : chance < 0.15
           ? 'fail-for-good'
-          : this.#world.isCalm || chance < 0.85
+          : this.#world.isCalm || chance < 0.83
             ? 'complete'
-            : dice.pick(['hang', 'twice', 'twice', 'die']);
+            : dice.pick(['hang', 'twice', 'contradict', 'contradict', 'late', 'die']);
     const isLong = dice.chance(0.1);
     const spanMs = isLong ? dice.between(1000, Math.min(attempt.timeoutMs, longMs)) : dice.between(1, 400);
     if (isLong) this.#clock.after(spanMs / 2, () => void this.#progress(attempt));
@@ -141,9 +141,15 @@ export class SimWorker implements Puller {
       if (this.#running.get(attempt.taskId) !== attempt) return;
       // Nobody waits for a kernel's own limit where it is longer than a run.
       if (course === 'hang' && attempt.timeoutMs < 10_000) return;
+      // It goes on beyond its limit, and says so to whoever has given the task to another one.
+      if (course === 'late') {
+        const lateMs = attempt.timeoutMs + dice.between(0, 8000);
+        return void this.#clock.after(lateMs, () => void this.#report(attempt, 'complete'));
+      }
       if (course === 'die') return this.#world.workerDied(this);
       void this.#report(attempt, course);
-      if (course === 'twice') this.#clock.after(dice.between(1, 5000), () => void this.#report(attempt, 'complete'));
+      if (course === 'twice' || course === 'contradict')
+        this.#clock.after(dice.between(1, 5000), () => void this.#report(attempt, 'complete'));
     });
   }
 
@@ -153,11 +159,11 @@ export class SimWorker implements Puller {
   }
 
   async #report(attempt: Attempt, course: Course): Promise<void> {
-    const fails = course === 'fail' || course === 'fail-for-good';
+    const fails = course === 'fail' || course === 'fail-for-good' || course === 'contradict';
     const error = {
       code: 'broken',
       message: `as drawn with ${JSON.stringify(attempt.input)}`,
-      retryable: course === 'fail',
+      retryable: course !== 'fail-for-good',
     };
     const body = fails
       ? { error }
