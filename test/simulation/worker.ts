@@ -142,7 +142,7 @@ export class SimWorker implements Puller {
       // Nobody waits for a kernel's own limit where it is longer than a run.
       if (course === 'hang' && attempt.timeoutMs < 10_000) return;
       // It goes on beyond its limit, and says so to whoever has given the task to another one.
-      if (course === 'late') {
+      if (course === 'late' && attempt.timeoutMs < 10_000) {
         const lateMs = attempt.timeoutMs + dice.between(0, 8000);
         return void this.#clock.after(lateMs, () => void this.#report(attempt, 'complete'));
       }
