@@ -18,6 +18,7 @@ import {
 import type { Envelope, Json, Reply } from '../../kernel/envelope.ts';
 import { timeId } from '../../kernel/ids.ts';
 import { epochMs } from './database.ts';
+import { planted } from './failures.ts';
 import { faults } from './faults.ts';
 import { secret } from './personal.ts';
 import { randomPlan } from './plans.ts';
@@ -258,13 +259,14 @@ export class SimClient {
   /** Asks, again and again where there is a key, until there is an answer. */
   #repeat(asked: Asked): Promise<Reply | undefined> {
     const replyTo = `astra.reply.${org}.${++this.#counter}`;
+    const isDone = asked.answer?.ok === true;
     return new Promise((resolve) => {
       let isAnswered = false;
       this.#world.hear(this.process, replyTo, (answer) => {
         const reply = answer as Reply;
         if (isAnswered || (!reply.ok && isPassing(reply))) return;
         isAnswered = true;
-        this.#answered(asked, reply);
+        this.#answered(asked, reply, isDone);
         resolve(reply);
       });
       const again = (): void => {
@@ -277,10 +279,14 @@ export class SimClient {
     });
   }
 
-  #answered(asked: Asked, reply: Reply): void {
-    const { key, answer } = asked;
+  /** `isDone`: the success had been heard of before this was asked. */
+  #answered(asked: Asked, reply: Reply, isDone: boolean): void {
+    const { key, answer, isDirect } = asked;
     if (!answer?.ok) asked.answer = reply;
-    if (key === undefined || !answer?.ok || isParked(reply)) return;
+    if (key === undefined || !answer?.ok) return;
+    // A failure that was on its way meanwhile; and what creates is decided anew by who was created, which may fail on that. Any
+    // other command is remembered by its key: no behavior decides it again, and none can fail on it.
+    if (isPlanted(reply) && !(isDone && isDirect)) return;
     if (!reply.ok || reply.id !== answer.id || !isDeepStrictEqual(reply.data ?? answer.data, answer.data ?? reply.data))
       this.#world.violate('I3', `key ${key} was answered ${JSON.stringify(answer)} and then ${JSON.stringify(reply)}`);
   }
@@ -321,8 +327,9 @@ export class SimClient {
 const noteOf = ({ subject }: { readonly subject?: string }): string =>
   subject === undefined ? 'anybody may know' : secret;
 
-/** A behavior failed on it, as planted: that says nothing of what was asked. */
-const isParked = (reply: Reply): boolean => !reply.ok && reply.problem.kind === 'contained';
+/** A behavior failed on it, or was killed with its process, as planted: that says nothing of what was asked. */
+const isPlanted = (reply: Reply): boolean =>
+  !reply.ok && (reply.problem.code === 'killed_process' || reply.problem.detail.includes(planted));
 
 /** What is refused now may be taken when it is asked again. */
 const isPassing = (reply: Reply): boolean =>

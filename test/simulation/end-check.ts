@@ -74,7 +74,8 @@ async function checkStates(world: World): Promise<ReadonlyMap<string, Live>> {
     const heads = foldOf(world);
     const lives = [...heads.values()].flatMap((head) => [head, ...(head.members?.values() ?? [])]);
     const seen = await ask(world, lives);
-    // What they were shown may have been decided, and not be committed yet: longer where the store was away.
+    // A behavior shows what it has decided, also before that is committed; where the store was away, its kernel tries again for so
+    // long. Such a difference ends with a commit, and then everything is compared anew; one that stays is a violation.
     const differ = lives.some(({ name, state }) => !isDeepStrictEqual(seen.get(name), state));
     await until(world, differ ? retryMs : commitMs, () => differ && world.commits.events !== before);
     leftMs -= world.time.nowMs - beganMs;

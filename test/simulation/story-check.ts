@@ -75,7 +75,7 @@ export class StoryCheck {
   }
 
   /** All that one command does to one actor, it does at once. */
-  #once({ actor, type, commandId, command, shard, seq }: EventRecord): void {
+  #once({ actor, type, data, commandId, command, shard, seq }: EventRecord): void {
     if (repeatable.has(type) || command?.verb === 'decline' || command?.verb === 'progress') return;
     const name = `${actor.id} ${commandId}`;
     const known = this.#commands.get(name);
@@ -86,8 +86,9 @@ export class StoryCheck {
       );
     this.#commands.set(name, { last: seq });
     if (type === 'NameReserved') this.#reserving.set(actor.id, name);
-    // A reservation that came to nothing is none, and whoever asks again for the same gets one.
-    if (type === 'NameReleased') this.#commands.delete(this.#reserving.get(actor.id) ?? '');
+    // An agent on whose birth its behavior failed has not kept its name: the same request, asked again, reserves it again.
+    const isUnborn = type === 'NameReleased' && !this.#born.has((data as { readonly holder: string }).holder);
+    if (isUnborn) this.#commands.delete(this.#reserving.get(actor.id) ?? '');
   }
 
   /** A report counts for the attempt that it names, and from its holder. */
