@@ -36,6 +36,7 @@ export class SimKernel {
         warn: (fields, message) => {
           // It may have committed what it will never answer for.
           if (message.startsWith('shard lost')) world.lanes.disturbed();
+          if (message.includes('settling')) world.lanes.settling();
           world.note(`${name}: ${message} ${textOf(fields)}`);
         },
         error: (fields, message) => {
