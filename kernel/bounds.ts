@@ -96,6 +96,8 @@ export const backoffMaxMs = 30_000;
 
 /** An open actor's events wait this long for a snapshot: what ends sooner costs none. */
 export const snapshotAfterMs = 30_000;
+/** Events of its shard behind an open actor's, after which they wait no longer: a recovery folds them all, a few hundred a tenth of a second. */
+export const snapshotTailEvents = 512;
 /** Events of an idle actor that its next load would have to fold, before a snapshot spares them. */
 export const snapshotEventsMin = 64;
 /** The same for one that is busy, so that it is written seldom. */
@@ -109,7 +111,7 @@ export const snapshotMembersMax = 500;
 /** Keys of subjects that one snapshot is sealed with; a state that more have come into is folded anew each time. */
 export const snapshotKeysMax = 16;
 /** Events past which a shard notes again how far its snapshots are whole, when nothing else is to be written: what a recovery replays at most in vain. */
-export const wholeToLagEvents = 4096;
+export const wholeToLagEvents = 1024;
 
 // — Group commit —
 

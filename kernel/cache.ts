@@ -1,10 +1,10 @@
 import { type Address, addressKey, headId, memberKey } from './address.ts';
 import type { Shard } from './brand.ts';
-import { kidsOfBody, openEvent } from './codec.ts';
+import { kidsOfBody, outlineEvent } from './codec.ts';
 import { AstraError } from './errors.ts';
 import type { StoredEvent } from './event.ts';
 import type { Load } from './inbox.ts';
-import { Live, stampedOf } from './live.ts';
+import { Live } from './live.ts';
 import type { ActorRange, Log, SubjectKey } from './log.ts';
 import { Mailboxes } from './mailboxes.ts';
 import type { Registry } from './registry.ts';
@@ -159,17 +159,19 @@ export class ActorCache {
 
   /** Folds one stored event into its actor, creating the actor in memory when it is its first. */
   fold(stored: StoredEvent): Live {
-    const record = openEvent(stored, this.#registry, (kid) => this.#keys.get(kid));
+    // What was asked and what it caused is nothing to a state: most of a body is passed over.
+    const record = outlineEvent(stored, this.#registry, this.key);
     const live = this.find(record.actor) ?? this.fresh(this.#headAddress(record.actor));
     const actor = live.address.id === record.actor.id ? live : live.member(memberKey(record.actor.id) as string);
-    if (record.version !== actor.version + 1)
+    if (stored.version !== actor.version + 1)
       throw new AstraError(
         'corrupt',
         'version_gap',
-        `expected version ${actor.version + 1} of ${actor.name}, found ${record.version} at ${stored.shard}:${stored.seq}`,
+        `expected version ${actor.version + 1} of ${actor.name}, found ${stored.version} at ${stored.shard}:${stored.seq}`,
       );
     if (record.kid !== undefined && this.#keys.has(record.kid)) actor.addKid(record.kid);
-    actor.fold({ ...stampedOf(record), actor: actor.address });
+    const { type, data, seq, at } = record;
+    actor.fold({ type, data: data as object, actor: actor.address, version: stored.version, seq, at });
     if (actor.behavior.type === supervisionType) this.mailboxes.note(actor);
     return actor;
   }

@@ -207,9 +207,9 @@ describe('the codec', () => {
     const none = () => undefined;
     for (const body of [encodeBody(parts), encodeBody({ ...parts, traceparent }), encodeBody(parts, sealer)])
       for (const lookup of [keys, none]) {
-        const { shard, seq, actor, type, at, data, traceparent } = openEvent(stored(body), shapes, lookup);
+        const { shard, seq, actor, type, at, data, traceparent, kid } = openEvent(stored(body), shapes, lookup);
         const outline = outlineEvent(stored(body), shapes, lookup);
-        expect(outline).toEqual({ shard, seq, actor, type, at, data, traceparent });
+        expect(outline).toEqual({ shard, seq, actor, type, at, data, traceparent, kid });
       }
     expect(outlineEvent(stored(encodeBody({ ...parts, traceparent })), shapes, none).traceparent).toBe(traceparent);
     expect(outlineEvent(stored(encodeBody(parts, sealer)), shapes, none).data).toEqual({ text: erased, priority: 5 });

@@ -342,7 +342,7 @@ const revealed = (
 });
 
 /**
- * A stored event as read models see it: most of a body (what was asked, and what it caused) is passed over.
+ * A stored event as states and read models see it: most of a body (what was asked, and what it caused) is passed over.
  * Personal fields are opened, or {@link erased}. Throws `corrupt`.
  */
 export function outlineEvent(stored: StoredEvent, shapes: EventShapes, keys: KeyLookup): EventOutline {
@@ -373,6 +373,7 @@ export function outlineEvent(stored: StoredEvent, shapes: EventShapes, keys: Key
     at: stored.at,
     data: sealed ? revealed(data, open(sealed, keys) as Secret | undefined, stored, shapes) : data,
     traceparent,
+    kid: sealed?.kid,
   };
 }
 

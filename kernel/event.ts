@@ -43,9 +43,11 @@ export interface EventRecord {
   readonly kid?: string;
 }
 
-/** What read models see of an event: what happened, to whom and when. */
+/** What states and read models see of an event: what happened, to whom and when. */
 export type EventOutline = Pick<EventRecord, 'shard' | 'seq' | 'actor' | 'type' | 'at' | 'data'> & {
   readonly traceparent?: string | undefined;
+  /** The key that its personal fields are sealed with. */
+  readonly kid?: string | undefined;
 };
 
 /** An event as it is stored, sent on LOG and hashed: names of dictionary entries, body as bytes. */

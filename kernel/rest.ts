@@ -5,6 +5,7 @@ import {
   restMs,
   snapshotAfterMs,
   snapshotEventsMin,
+  snapshotTailEvents,
 } from './bounds.ts';
 import { type Micros, plusMs } from './brand.ts';
 import type { Live } from './live.ts';
@@ -48,7 +49,8 @@ export function restOf(head: Live, { committed, now, monotonicMs, isCrowded }: M
   }
   if (head.unkeptSeq > 0) {
     const waitMs = isCrowded ? restMs : snapshotAfterMs;
-    return monotonicMs - head.unkeptSinceMs > waitMs ? 'write' : 'stay';
+    const isLongAgo = monotonicMs - head.unkeptSinceMs > waitMs || committed - head.unkeptSeq > snapshotTailEvents;
+    return isLongAgo ? 'write' : 'stay';
   }
   if (!isCommitted || quietMs <= restMs) return 'stay';
   const due = dueOf(head, now);

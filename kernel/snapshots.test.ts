@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { keyBytes } from './address.ts';
+import { snapshotTailEvents } from './bounds.ts';
 import { type Shard, seq } from './brand.ts';
 import type { StoredEvent } from './event.ts';
 import type { Kernel } from './kernel.ts';
@@ -91,6 +92,17 @@ describe('an open actor that only waits', () => {
     expect(names).toHaveLength(1);
     expect(await world.verified()).toBe(true);
   }, 20_000);
+
+  it('is written at once where many events of others have come behind its own: a recovery would fold them all', async () => {
+    await begin();
+    await world.ask('open', a, { text: 'a' });
+    await world.ask('wait', a, { ms: longMs });
+    await world.ask('open', b, { text: 'b' });
+    for (let left = snapshotTailEvents; left > 0; left -= 64)
+      await Promise.all(Array.from({ length: Math.min(left, 64) }, () => world.ask('add', b, { by: 1 })));
+    await pass(4);
+    expect(snapshotsOf(a)).toMatchObject([{ version: 2, seq: world.of(a).at(-1)?.seq }]);
+  });
 
   it('is woken by a command too, and rings at its time all the same', async () => {
     await begin();
