@@ -18,8 +18,16 @@ export interface GoalCheck {
   readonly doubled: number;
   readonly flaws: number;
   readonly first: string | undefined;
-  /** When each shard offered something, in order. */
-  readonly offersAt: ReadonlyMap<number, readonly Micros[]>;
+  /** What each shard dispatched, and when it had something to dispatch. */
+  readonly dispatches: readonly ShardDispatches[];
+}
+
+/** What one shard dispatched, by its log. */
+export interface ShardDispatches {
+  /** When it offered attempts, in order. */
+  readonly offersAt: readonly Micros[];
+  /** From a goal's submission to the last offer of one of its tasks: it had work meanwhile. */
+  readonly work: readonly { readonly from: Micros; readonly to: Micros }[];
 }
 
 interface Progress {
@@ -43,7 +51,7 @@ export async function checkGoals(url: string): Promise<GoalCheck> {
   let doubled = 0;
   let flaws = 0;
   let first: string | undefined;
-  const offersAt = new Map<number, Micros[]>();
+  const dispatches: ShardDispatches[] = [];
   const flaw = (text: string): void => {
     flaws++;
     first ??= text;
@@ -54,14 +62,17 @@ export async function checkGoals(url: string): Promise<GoalCheck> {
       const verified = await verifyShard(log, databaseId, head.shard, head);
       if (verified.flaw)
         flaw(`${verified.flaw.position}: expected ${verified.flaw.expected}, found ${verified.flaw.found}`);
-      const offers: Micros[] = [];
-      offersAt.set(head.shard, offers);
+      const offersAt: Micros[] = [];
+      const work = new Map<string, { readonly from: Micros; to: Micros }>();
       const tasks = new Map<string, Map<string, Progress>>();
       for await (const page of log.read(head.shard, seq(0), head.seq))
         for (const stored of page) {
           events++;
           const { type } = stored;
-          if (type === 'GoalSubmitted') submitted++;
+          if (type === 'GoalSubmitted') {
+            submitted++;
+            work.set(stored.actorKey.toString('hex'), { from: stored.at, to: stored.at });
+          }
           if (type === 'GoalCompleted') {
             goals++;
             const event = openEvent(stored, shapes);
@@ -72,7 +83,9 @@ export async function checkGoals(url: string): Promise<GoalCheck> {
           }
           if (stored.actorType !== 'task') continue;
           if (type === 'TaskQueued') {
-            offers.push(stored.at);
+            offersAt.push(stored.at);
+            const goal = work.get(stored.actorKey.toString('hex', 0, 16));
+            if (goal) goal.to = stored.at;
             continue;
           }
           const event = openEvent(stored, shapes);
@@ -102,9 +115,10 @@ export async function checkGoals(url: string): Promise<GoalCheck> {
             task.running = undefined;
           } else if (type === 'TaskAttemptLost' || type === 'TaskAttemptFailed') task.running = undefined;
         }
+      dispatches.push({ offersAt, work: [...work.values()] });
     }
   } finally {
     await log.close();
   }
-  return { events, goals, completedTasks, openGoals: submitted - goals, doubled, flaws, first, offersAt };
+  return { events, goals, completedTasks, openGoals: submitted - goals, doubled, flaws, first, dispatches };
 }
