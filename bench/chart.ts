@@ -30,6 +30,7 @@ export function lineChart(title: string, xLabel: string, yLabel: string, lines: 
       `<rect x="${margin.left + i * 160}" y="26" width="12" height="3" fill="${color}"/><text x="${margin.left + i * 160 + 18}" y="31">${name}</text>`,
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11" fill="#333">
+<title>${title}</title>
 <rect width="${width}" height="${height}" fill="#fff"/><text x="${margin.left}" y="16" font-size="13">${title}</text>
 ${legend.join('')}${grid.join('')}${drawn.join('')}
 <text x="${width - margin.right}" y="${height - 8}" text-anchor="end">${xLabel} (to ${short(xMax)})</text><text x="8" y="16">${yLabel}</text>
