@@ -1,3 +1,4 @@
+import { Heap } from '../kernel/heap.ts';
 import { idTimeMs } from '../kernel/ids.ts';
 import type { GoalRow } from './goal-row.ts';
 
@@ -7,9 +8,13 @@ interface Entry {
   readonly run: number;
 }
 
-/** Ended goals, the one that ended first on top: a binary heap. An entry of a goal that was reopened is skipped when its turn comes. */
+/** Ties are broken by place, so that every gateway lets the same goals go. */
+const isBefore = (a: Entry, b: Entry): boolean =>
+  (a.finishedAt - b.finishedAt || a.goal.shard - b.goal.shard || a.goal.seq - b.goal.seq) < 0;
+
+/** Ended goals, the one that ended first on top. An entry of a goal that was reopened is skipped when its turn comes. */
 export class EndedGoals {
-  readonly #heap: Entry[] = [];
+  readonly #heap = new Heap(isBefore);
   #tasks = 0;
   #bytes = 0;
 
@@ -25,16 +30,7 @@ export class EndedGoals {
   ended(goal: GoalRow): void {
     this.#tasks += goal.size;
     this.#bytes += goal.bytes;
-    const entry = { goal, finishedAt: goal.finishedAt ?? goal.createdAt, run: goal.run };
-    const heap = this.#heap;
-    let at = heap.push(entry) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!isBefore(entry, heap[parent] as Entry)) break;
-      heap[at] = heap[parent] as Entry;
-      at = parent;
-    }
-    heap[at] = entry;
+    this.#heap.push({ goal, finishedAt: goal.finishedAt ?? goal.createdAt, run: goal.run });
   }
 
   /** A goal that had ended goes on, or is gone. */
@@ -51,35 +47,13 @@ export class EndedGoals {
   /** The goal that ended first, taken out. */
   takeFirst(): GoalRow | undefined {
     for (;;) {
-      const first = this.#take();
+      const first = this.#heap.pop();
       if (!first) return undefined;
       const { goal, run } = first;
       if (goal.ended && goal.run === run && !goal.gone) return goal;
     }
   }
-
-  #take(): Entry | undefined {
-    const heap = this.#heap;
-    const first = heap[0];
-    const last = heap.pop();
-    if (!first || !last || heap.length === 0) return first;
-    let at = 0;
-    for (;;) {
-      let child = at * 2 + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1] as Entry, heap[child] as Entry)) child++;
-      if (!isBefore(heap[child] as Entry, last)) break;
-      heap[at] = heap[child] as Entry;
-      at = child;
-    }
-    heap[at] = last;
-    return first;
-  }
 }
-
-/** Ties are broken by place, so that every gateway lets the same goals go. */
-const isBefore = (a: Entry, b: Entry): boolean =>
-  (a.finishedAt - b.finishedAt || a.goal.shard - b.goal.shard || a.goal.seq - b.goal.seq) < 0;
 
 /** By org: what has left memory, as far as it can be told from an id. */
 export class LeftGoals {
