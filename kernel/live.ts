@@ -1,6 +1,5 @@
 import { type Address, addressKey, keyBytes, memberKey } from './address.ts';
 import type { Behavior, Fact, Stamped, Timer, Work } from './behavior.ts';
-import type { EventRecord } from './event.ts';
 import type { TimerHandle } from './timers.ts';
 
 /**
@@ -108,13 +107,3 @@ export class Live {
     }
   }
 }
-
-/** A record as the fold sees it. */
-export const stampedOf = (record: EventRecord): Stamped<Fact> => ({
-  type: record.type,
-  data: record.data as object,
-  actor: record.actor,
-  version: record.version,
-  seq: record.seq,
-  at: record.at,
-});

@@ -3,11 +3,12 @@ import type { AgentState } from '../../actors/agent/state.ts';
 import { addressKey, headId, memberKey } from '../../kernel/address.ts';
 import { shard as asShard } from '../../kernel/brand.ts';
 import { openEvent } from '../../kernel/codec.ts';
-import { Live, stampedOf } from '../../kernel/live.ts';
+import { Live } from '../../kernel/live.ts';
 import { verifyShard } from '../../kernel/postgres/verify.ts';
 import { StraightFold, shown } from '../../projections/testing/fold.ts';
 import { org } from './client.ts';
 import { probeVerb } from './probe.ts';
+import { stampedOf } from './stamped.ts';
 import type { World } from './world.ts';
 
 /** How long what is open may take to end once nothing goes wrong any more, in simulated milliseconds. */

@@ -3,8 +3,8 @@ import { headId } from '../../kernel/address.ts';
 import { positionOf } from '../../kernel/brand.ts';
 import type { Json } from '../../kernel/envelope.ts';
 import type { EventRecord } from '../../kernel/event.ts';
-import { stampedOf } from '../../kernel/live.ts';
 import { planted } from './failures.ts';
+import { stampedOf } from './stamped.ts';
 import type { Violate } from './violation.ts';
 
 /** Verbs by which the holder of an attempt speaks of it, and what comes of them. */
