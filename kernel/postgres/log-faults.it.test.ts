@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { micros, type Shard, seq, shard } from '../brand.ts';
 import { AstraError } from '../errors.ts';
 import type { CommitPart, Log, ShardRow } from '../log.ts';
@@ -7,6 +7,7 @@ import { Chain, collect, drafts, positions } from '../testing/chain.ts';
 import { makeDatabase, type TestDatabase } from '../testing/database.ts';
 import { TcpProxy } from '../testing/tcp-proxy.ts';
 import { until } from '../testing/until.ts';
+import { ReadPool } from './connection.ts';
 import { migrate, openPostgresLog } from './index.ts';
 
 const longMs = 60_000;
@@ -151,6 +152,21 @@ describe('the log on Postgres, when things go wrong', () => {
     await held.letGo();
     const [row] = await log.reclaim('a', longMs, [chain.row]);
     expect(row).toMatchObject({ epoch: 2, seq: 0 });
+  });
+
+  it('reads the actors of many shards with one statement', async () => {
+    const statements = vi.spyOn(ReadPool.prototype, 'rows');
+    try {
+      const actors = [{ org: 'default', key: Buffer.alloc(16, 7), family: false }];
+      const chain = await claimed(3);
+      await write(chain, chain.part([{ actorKey: Buffer.alloc(16, 7) }]));
+      const shards = Array.from({ length: 20 }, (_, i) => shard(i));
+      const all = await Promise.all(shards.map((of) => log.readActors(of, actors)));
+      expect(all.map(({ events }) => positions(events)).filter((of) => of.length > 0)).toEqual([['3:1']]);
+      expect(statements.mock.calls.filter(([, , name]) => name === 'read-actors')).toHaveLength(1);
+    } finally {
+      statements.mockRestore();
+    }
   });
 
   it('reads the actors of one shard, whatever is wrong with those of another that are read with them', async () => {
